@@ -1,0 +1,29 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes share two cores
+
+import pytest
+
+from workbench.paddle_side.process import PaddleProcess
+
+DATA = Path(__file__).parents[1] / "data"
+SAMPLES = ("digits_classifier", "crnn_recognizer", "transformer_encoder", "legacy_classifier")
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Iterator[PaddleProcess]:
+    """One Paddle process for all operator cases; it is restarted should it die."""
+    with PaddleProcess("tests.oracle.worker", timeout=120) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Folder of the sample models."""
+    return DATA

@@ -1,0 +1,1 @@
+"""The oracle: Paddle itself, in a process of its own, answering what an expression computes."""

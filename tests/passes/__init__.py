@@ -1,0 +1,1 @@
+"""Passes, each on small programs made by hand."""

@@ -1,0 +1,1 @@
+"""Tests of the report, the plots and the short forms for notebooks."""

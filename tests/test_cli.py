@@ -1,0 +1,66 @@
+"""The command line: what it prints and its exit codes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench.cli import main
+
+
+def test_migrate_writes_bundle_and_report(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["migrate", str(data / "digits_classifier"), "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "verdict   passed" in told
+    assert "same answer 100.00%" in told
+    assert (out / "report.html").stat().st_size > 10_000
+    assert (out / "model.py").is_file()
+
+
+def test_inspect_lists_operators(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(data / "crnn_recognizer")]) == 0
+    told = capsys.readouterr().out
+    assert "pd_op.rnn" in told
+    assert "EncoderWithRNN" in told
+
+
+def test_verify_with_own_inputs(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(
+        tmp_path / "inputs.npz", image=np.random.default_rng(0).random((1, 3, 32, 48), np.float32)
+    )
+    arguments = [
+        "verify",
+        str(data / "digits_classifier"),
+        "--inputs",
+        str(tmp_path / "inputs.npz"),
+    ]
+    assert main([*arguments, "--layers"]) == 0
+    assert "rounding" in capsys.readouterr().out
+
+
+def test_bad_input_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["migrate", str(tmp_path / "nothing"), "--out", str(tmp_path / "out")]) == 2
+    assert "no model" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["migrate"])
+    assert stop.value.code == 2
+
+
+def test_unsupported_operator_is_exit_code_1_and_named(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(data / "digits_classifier", tmp_path / "model"))
+    program = folder / "inference.json"
+    program.write_text(program.read_text().replace("1.hardswish", "1.no_such_operator"))
+    assert main(["migrate", str(folder), "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().err
+    assert "pd_op.no_such_operator" in told
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,102 @@
+"""Bundles: complete, atomic, and usable without Paddle or the workbench."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import workbench as wb
+from tests.conftest import SAMPLES
+from workbench.errors import InputError
+from workbench.export import bundle as bundles
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_bundle_is_complete_and_its_parity_test_passes_alone(
+    name: str, data: Path, tmp_path: Path
+) -> None:
+    with wb.load(data / name) as migration:
+        migration.verify(data / name / "samples.npz")
+        made = migration.export(tmp_path / "out")
+    names = {"model.py", "model.safetensors", "mapping.yaml", "manifest.json", "test_parity.py"}
+    assert names <= set(made.files)
+    assert made.verified
+    manifest = json.loads((made.folder / "manifest.json").read_text())
+    for file, digest in manifest["sha256"].items():
+        assert bundles.sha256(made.folder / file) == digest
+    block = "import sys; sys.modules['paddle'] = sys.modules['workbench'] = None; "
+    run = "import runpy; runpy.run_path('test_parity.py', run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", block + run],
+        cwd=made.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "parity holds" in done.stdout, done.stderr
+
+
+def test_companions_travel_with_the_weights(data: Path, tmp_path: Path) -> None:
+    with wb.load(data / "crnn_recognizer") as migration:
+        made = migration.export(tmp_path / "out")
+    assert {"inference.yml", "dict.txt"} <= set(made.files)
+
+
+def test_interrupted_export_leaves_nothing(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bundles, "_manifest", interrupt)
+    with wb.load(data / "digits_classifier") as migration, pytest.raises(KeyboardInterrupt):
+        migration.export(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_foreign_folder_is_never_replaced(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with wb.load(data / "digits_classifier") as migration:
+        with pytest.raises(InputError, match="is not a bundle"):
+            migration.export(tmp_path)
+        with pytest.raises(InputError, match="Unknown format tflite"):
+            migration.export(tmp_path / "out", formats=["tflite"])
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_an_earlier_bundle_is_replaced(data: Path, tmp_path: Path) -> None:
+    with wb.load(data / "digits_classifier") as migration:
+        migration.export(tmp_path / "out")
+        (tmp_path / "out" / "model.py").write_text("broken")
+        migration.export(tmp_path / "out")
+    assert "class Model" in (tmp_path / "out" / "model.py").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("name", ["digits_classifier", "transformer_encoder"])
+def test_torch_export_keeps_dynamic_dimensions(name: str, data: Path, tmp_path: Path) -> None:
+    with wb.load(data / name) as migration:
+        module = migration.convert()
+        migration.export(tmp_path / "out", formats=["pt2"])
+        program = migration.program
+    loaded = torch.export.load(tmp_path / "out" / "model.pt2").module()
+    (value,) = program.inputs
+    if value.dtype == "float32":
+        inputs = torch.randn(3, 3, 64, 96)
+    else:
+        inputs = torch.randint(1, 20, (3, 9))
+    torch.testing.assert_close(loaded(inputs), module(inputs))
+
+
+def test_torchscript(data: Path, tmp_path: Path) -> None:
+    with wb.load(data / "digits_classifier") as migration:
+        module = migration.convert()
+        migration.export(tmp_path / "out", formats=["torchscript"])
+    loaded = torch.jit.load(tmp_path / "out" / "model.torchscript")
+    inputs = torch.randn(2, 3, 40, 56)
+    torch.testing.assert_close(loaded(inputs), module(inputs), rtol=1e-4, atol=1e-4)

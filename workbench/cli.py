@@ -1,0 +1,216 @@
+"""The command line: `workbench inspect | migrate | verify | report | export | benchmark`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import ConversionError, InputError, ModelFileError, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.migration import Migration
+    from workbench.verification import Verification
+
+USAGE_ERROR, FAILED, OK = 2, 1, 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code.
+
+    0: done, and for `migrate` and `verify` the model is complete and agrees with Paddle. 1: the
+    model cannot be converted or differs. 2: wrong usage or unreadable input.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (ModelFileError, InputError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except WorkbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="workbench",
+        description="Migrate a PaddlePaddle model to PyTorch and prove the result.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, told: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=told, description=told)
+        added.add_argument("model", help="folder, inference.json, .pdmodel, or path prefix")
+        added.add_argument("--names", help=".pdparams file that names the layers")
+        added.set_defaults(run=run)
+        return added
+
+    command("inspect", _inspect, "Show inputs, outputs, operators with and without a rule, scopes.")
+    migrate = command("migrate", _migrate, "Convert, verify, and write the bundle and the report.")
+    migrate.add_argument("--out", required=True, help="folder for the bundle")
+    verify = command("verify", _verify, "Compare every layer with Paddle.")
+    verify.add_argument("--layers", action="store_true", help="print a line for every layer")
+    report = command("report", _report, "Verify and write the HTML report only.")
+    report.add_argument("--out", default="report.html", help="HTML file (default: report.html)")
+    export = command("export", _export, "Write the bundle only.")
+    export.add_argument("--out", required=True, help="folder for the bundle")
+    benchmark = command("benchmark", _benchmark, "Time loading, conversion and a forward pass.")
+    benchmark.add_argument("--repeat", type=int, default=10, help="timed forward passes")
+    for one in (migrate, verify, report, export, benchmark):
+        one.add_argument("--inputs", help=".npz with one array per input")
+        one.add_argument("--mapping", help="mapping.yaml with edits to apply")
+    for one in (migrate, report):
+        one.add_argument(
+            "--lang", choices=("en", "zh"), default="en", help="language of the report"
+        )
+    for one in (migrate, export):
+        one.add_argument(
+            "--format", action="append", default=[], metavar="NAME",
+            help="also write pt2, torchscript or onnx; may be repeated",
+        )  # fmt: skip
+    return parser
+
+
+def _load(options: argparse.Namespace) -> Migration:
+    from workbench.migration import load
+
+    migration = load(options.model, names=options.names)
+    if getattr(options, "mapping", None):
+        migration.mapping = migration.mapping.apply(options.mapping)
+    return migration
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    with _load(options) as migration:
+        program, mapping = migration.program, migration.mapping
+        print(f"model       {migration.origin}")
+        for word, values in (("input", program.inputs), ("output", program.outputs)):
+            for value in values:
+                print(f"{word:11s} {value!r}")
+        size = sum(parameter.nbytes for parameter in program.parameters.values())
+        print(f"parameters  {len(program.parameters)} tensors, {size / 1e6:.1f} MB")
+        print(f"mapping     {mapping!r}")
+        _print_operators(migration)
+        scopes = Counter(row.scope.strip("/").split("/")[0] for row in mapping.walk() if row.scope)
+        if scopes:
+            print("\nscopes (rows)")
+            for name, count in scopes.items():
+                print(f"  {name:40s} {count}")
+        return FAILED if mapping.unsupported else OK
+
+
+def _print_operators(migration: Migration) -> None:
+    counts = Counter(op.name for op in migration.program.walk())
+    known = migration.rules.names()
+    print(f"\noperators   {len(counts)} kinds, {sum(counts.values())} ops")
+    for name, count in counts.most_common():
+        covered = name in known or name.startswith(("builtin.", "cf.")) or name in _BUILT_IN
+        rule = migration.rules.find(name)
+        place = rule.place if rule else "built in" if covered else "no rule"
+        print(f"  {name:40s} {count:5d}  {place}")
+    for row in migration.mapping.unsupported:
+        print(f"\nunsupported {row.path} ({', '.join(row.ops)}): {row.reason}")
+        if row.hint:
+            print(f"            → {row.hint}")
+
+
+_BUILT_IN = {"pd_op.if", "pd_op.while"}
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    start = time.perf_counter()
+    with _load(options) as migration:
+        migration.convert()
+        converted = time.perf_counter() - start
+        verification = migration.verify(options.inputs)
+        bundle = migration.export(options.out, formats=options.format)
+        report = migration.report(Path(options.out) / "report.html", lang=options.lang)
+        rows = list(migration.mapping.walk())
+        print(f"model     {migration.origin}")
+        print(f"layers    {len(rows)} rows, {sum(row.is_layer for row in rows)} of them modules")
+        print(f"converted in {converted:.2f} s, verified in {verification.seconds:.2f} s")
+        _print_task(migration)
+        _print_verdict(verification)
+        print(f"bundle    {bundle.folder}")
+        print(f"report    {report}")
+        return OK if verification.passed else FAILED
+
+
+def _print_task(migration: Migration) -> None:
+    from workbench.task import has_task, task_parity
+
+    files = migration.files
+    if files is not None and has_task(files.program.parent):
+        print(f"task      {task_parity(migration, files.program.parent)}")
+
+
+def _print_verdict(verification: Verification) -> None:
+    largest = verification.largest_error
+    if largest is not None and largest.alone.error is not None:
+        error = largest.alone.error
+        print(
+            f"largest   {error.relative:.2e} of the layer's scale ({error.max_abs:.2e} absolute), "
+            f"layer {largest.path}"
+        )
+    for output in verification.outputs:
+        found = output.check.error
+        told = f"largest difference {found.max_abs:.2e}" if found else "not compared"
+        print(f"output    {output.name} {list(output.shape)}: {output.check.verdict}, {told}")
+        for word in output.health:
+            print(f"          reference is {word}: comparing it proves little")
+    print(f"verdict   {verification.summary}")
+
+
+def _verify(options: argparse.Namespace) -> int:
+    with _load(options) as migration:
+        verification = migration.verify(options.inputs)
+        if options.layers:
+            for layer in verification.layers:
+                error = layer.alone.error
+                told = f"{error.relative:9.2e}" if error else "        –"
+                print(f"{layer.verdict:10s} {told} {layer.path} ({', '.join(layer.ops)})")
+        _print_verdict(verification)
+        return OK if verification.passed else FAILED
+
+
+def _report(options: argparse.Namespace) -> int:
+    with _load(options) as migration:
+        try:
+            verification = migration.verify(options.inputs)
+        except ConversionError as error:
+            print(f"error: {error}", file=sys.stderr)
+            migration.report(options.out, lang=options.lang)
+            return FAILED
+        print(f"report    {migration.report(options.out, lang=options.lang)}")
+        return OK if verification.passed else FAILED
+
+
+def _export(options: argparse.Namespace) -> int:
+    with _load(options) as migration:
+        if options.inputs:
+            migration.verify(options.inputs)
+        bundle = migration.export(options.out, formats=options.format)
+        for name, size in bundle.files.items():
+            print(f"{size:12,d}  {bundle.folder / name}")
+        return OK if bundle.verified else FAILED
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    from workbench.benchmark import benchmark
+
+    with _load(options) as migration:
+        for line in benchmark(migration, options.inputs, options.repeat):
+            print(line)
+        return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Hand edits of the mapping: validation, application, and the file that keeps them."""

@@ -1,0 +1,214 @@
+"""Torch helpers for Paddle operators that torch has no single function for.
+
+Rules name them as `fn.<name>`. The exported source carries a copy of those that it uses, so each
+must stand alone: it may use torch, `nn`, `F`, `math`, torchvision.ops as `ops`, and other helpers.
+"""
+
+from __future__ import annotations
+
+from workbench.functions.activation import swiglu
+from workbench.functions.arrays import (
+    add_arrays,
+    array_append,
+    array_length,
+    array_pop,
+    array_to_tensor,
+    array_write,
+    new_array,
+)
+from workbench.functions.assignment import set_item
+from workbench.functions.attention import (
+    attention,
+    packed_attention,
+    rotary_embedding,
+    softmax_upper_triangle,
+    variable_length_attention,
+)
+from workbench.functions.basic import int_tensor
+from workbench.functions.convolution import crop_same
+from workbench.functions.creation import (
+    is_empty,
+    linspace,
+    one_hot,
+    padded_diag,
+    sample_dirichlet,
+    sample_gamma,
+)
+from workbench.functions.detection import (
+    matrix_nms,
+    multiclass_nms,
+    sorted_nms,
+)
+from workbench.functions.detection_boxes import (
+    anchor_boxes,
+    bipartite_match,
+    decode_boxes,
+    encode_boxes,
+    prior_box,
+    yolo_box,
+)
+from workbench.functions.detection_rois import (
+    boxes_with_image,
+    collect_fpn_proposals,
+    distribute_fpn_proposals,
+    generate_proposals,
+    psroi_pool,
+)
+from workbench.functions.elementwise import clip_by_norm, equal_all, is_close, logical_right_shift
+from workbench.functions.fused import (
+    multihead_matmul,
+    position_encoding,
+    residual_norm,
+    self_attention_block,
+)
+from workbench.functions.graph import reduce_rows, segment_count
+from workbench.functions.indexing import fill_diagonal, multiplex
+from workbench.functions.interpolation import (
+    resize_linear,
+    resize_nearest,
+    resized,
+    source_positions,
+    temporal_shift,
+)
+from workbench.functions.linalg import lstsq, overlap_add, stacked
+from workbench.functions.loss import log_loss, sigmoid_cross_entropy, softmax_cross_entropy
+from workbench.functions.normalization import l2_normalize, spectral_norm
+from workbench.functions.padding import pad_circular, pad_same
+from workbench.functions.pooling import (
+    avg_pool,
+    fractional_max_pool,
+    fractional_windows,
+    lp_pool,
+    max_pool,
+    pool_input,
+    unpool,
+    with_int32_index,
+)
+from workbench.functions.quantisation import (
+    absolute_maximum,
+    dequantize_log,
+    quantize,
+    quantize_by_maximum,
+)
+from workbench.functions.recurrent import (
+    crf_decoding,
+    ctc_align,
+    edit_distance,
+    gather_tree,
+    gru_unit,
+    sequence_mask,
+    unpack_sequence,
+    viterbi,
+    viterbi_decode,
+)
+from workbench.functions.reduction import (
+    cumprod,
+    cumsum,
+    flattened,
+    kept,
+    logcumsumexp,
+    median,
+    nanmedian,
+    prod,
+    shifted,
+)
+from workbench.functions.search import histogram, unique, unique_consecutive
+
+__all__ = [
+    "absolute_maximum",
+    "add_arrays",
+    "anchor_boxes",
+    "array_append",
+    "array_length",
+    "array_pop",
+    "array_to_tensor",
+    "array_write",
+    "attention",
+    "avg_pool",
+    "bipartite_match",
+    "boxes_with_image",
+    "clip_by_norm",
+    "collect_fpn_proposals",
+    "crf_decoding",
+    "crop_same",
+    "ctc_align",
+    "cumprod",
+    "cumsum",
+    "decode_boxes",
+    "dequantize_log",
+    "distribute_fpn_proposals",
+    "edit_distance",
+    "encode_boxes",
+    "equal_all",
+    "fill_diagonal",
+    "flattened",
+    "fractional_max_pool",
+    "fractional_windows",
+    "gather_tree",
+    "generate_proposals",
+    "gru_unit",
+    "histogram",
+    "int_tensor",
+    "is_close",
+    "is_empty",
+    "kept",
+    "l2_normalize",
+    "linspace",
+    "log_loss",
+    "logcumsumexp",
+    "logical_right_shift",
+    "lp_pool",
+    "lstsq",
+    "matrix_nms",
+    "max_pool",
+    "median",
+    "multiclass_nms",
+    "multihead_matmul",
+    "multiplex",
+    "nanmedian",
+    "new_array",
+    "one_hot",
+    "overlap_add",
+    "packed_attention",
+    "pad_circular",
+    "pad_same",
+    "padded_diag",
+    "pool_input",
+    "position_encoding",
+    "prior_box",
+    "prod",
+    "psroi_pool",
+    "quantize",
+    "quantize_by_maximum",
+    "reduce_rows",
+    "residual_norm",
+    "resize_linear",
+    "resize_nearest",
+    "resized",
+    "rotary_embedding",
+    "sample_dirichlet",
+    "sample_gamma",
+    "segment_count",
+    "self_attention_block",
+    "sequence_mask",
+    "set_item",
+    "shifted",
+    "sigmoid_cross_entropy",
+    "softmax_cross_entropy",
+    "softmax_upper_triangle",
+    "sorted_nms",
+    "source_positions",
+    "spectral_norm",
+    "stacked",
+    "swiglu",
+    "temporal_shift",
+    "unique",
+    "unique_consecutive",
+    "unpack_sequence",
+    "unpool",
+    "variable_length_attention",
+    "viterbi",
+    "viterbi_decode",
+    "with_int32_index",
+    "yolo_box",
+]

@@ -1,0 +1,36 @@
+"""Losses by element."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+
+def softmax_cross_entropy(
+    x: Tensor, label: Tensor, axis: int, soft_label: bool, use_softmax: bool, ignore_index: int
+) -> tuple[Tensor, Tensor]:
+    """Softmax of x, and its cross entropy with the class axis kept at size 1."""
+    softmax = F.softmax(x, dim=axis) if use_softmax else x
+    scores = F.log_softmax(x, dim=axis) if use_softmax else x.log()
+    if soft_label:
+        return softmax, -(label * scores).sum(axis, keepdim=True)
+    ignored = label == ignore_index
+    picked = scores.gather(axis, label.long().masked_fill(ignored, 0))
+    return softmax, (-picked).masked_fill(ignored, 0)
+
+
+def sigmoid_cross_entropy(
+    x: Tensor, label: Tensor, weight: Tensor | None, normalize: bool, ignore_index: int
+) -> Tensor:
+    """Binary cross entropy of logits; ignored labels give 0 and may be left out of a mean."""
+    negative = F.softplus(-x, threshold=50)
+    loss = (1 - label) * x + (negative if weight is None else weight * negative)
+    kept = label != ignore_index
+    loss = torch.where(kept, loss, 0.0)
+    return loss / kept.sum().clamp(min=1) if normalize else loss
+
+
+def log_loss(x: Tensor, label: Tensor, epsilon: float) -> Tensor:
+    """Binary cross entropy with `epsilon` inside the logarithms."""
+    return -label * (x + epsilon).log() - (1 - label) * (1 - x + epsilon).log()

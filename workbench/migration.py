@@ -1,0 +1,193 @@
+"""One migration: the program, its mapping, and everything that is done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.errors import InputError
+from workbench.inputs import check_inputs, is_dynamic, load_inputs, sample_inputs
+from workbench.mapping import Mapping
+from workbench.passes import run_passes
+from workbench.program import Program
+from workbench.progress import progress
+from workbench.readers.load import Loaded, load_program
+from workbench.rules import DEFAULT, RuleBook
+from workbench.rules.apply import make_mapping
+
+if TYPE_CHECKING:
+    from torch import fx
+
+    from workbench.export.bundle import Bundle
+    from workbench.paddle_side.process import PaddleProcess
+    from workbench.paddle_side.reference import Reference
+    from workbench.readers.folder import ModelFiles
+    from workbench.verification import Verification
+
+
+def load(
+    model: Any,
+    input_spec: Sequence[Any] | None = None,
+    *,
+    names: str | Path | None = None,
+) -> Migration:
+    """Start a migration.
+
+    `model` is a folder, an `inference.json`, a `.pdmodel`, a path prefix, or a live
+    `paddle.nn.Layer` (then `input_spec` is needed). `names` is a `.pdparams` file whose attribute
+    paths become module paths. Raises `ModelFileError` when the files are missing, damaged, or do
+    not fit together.
+    """
+    return Migration(load_program(model, input_spec, names))
+
+
+class Migration:
+    """A model on its way from Paddle to PyTorch."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        self._module: fx.GraphModule | None = None
+        self._process: PaddleProcess | None = None
+        self.rules = RuleBook(DEFAULT)
+        self.program: Program = run_passes(loaded.program)
+        self._mapping: Mapping | None = None
+        self.verification: Verification | None = None
+        self.references: tuple[Reference, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Where the model came from."""
+        return self._loaded.origin
+
+    @property
+    def files(self) -> ModelFiles | None:
+        """The model's files, as they were given."""
+        return self._loaded.files
+
+    @property
+    def mapping(self) -> Mapping:
+        """The table of rows; made by the rules on first use, replaced by every edit."""
+        if self._mapping is None:
+            self._mapping = make_mapping(self.program, self.rules)
+        return self._mapping
+
+    @mapping.setter
+    def mapping(self, mapping: Mapping) -> None:
+        self._mapping = mapping
+        self._module = None
+        self.verification = None
+
+    def rule(self, *names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorator: a rule for this migration only, `@m.rule("pd_op.name")`; it wins over ours."""
+        register = self.rules.rule(*names)
+
+        def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+            register(function)
+            self._mapping = self._module = self.verification = None
+            return function
+
+        return decorate
+
+    def convert(self) -> fx.GraphModule:
+        """The PyTorch model: eval mode, weights loaded, inputs positional in feed order.
+
+        Returns a tensor, or a tuple in fetch order, in Paddle's dtypes. Raises `ConversionError`
+        naming every operator that no rule can serve.
+        """
+        from workbench.builder import build
+
+        if self._module is None:
+            self._module = build(self.mapping)
+        return self._module
+
+    def verify(self, inputs: Any = None) -> Verification:
+        """Compare every layer and the outputs with Paddle.
+
+        `inputs` is an `.npz` path, one list of arrays in feed order, a dict by input name, or a
+        list of such for several runs; without it sample inputs are made, in two sizes when
+        dimensions are dynamic. Raises `InputError` when they do not fit, `PaddleProcessError` when
+        Paddle fails.
+        """
+        from workbench.verify import verify
+
+        module = self.convert()
+        self.verification, self.references = verify(
+            self.mapping, module, self._input_sets(inputs), self.paddle, progress
+        )
+        return self.verification
+
+    @property
+    def paddle(self) -> PaddleProcess:
+        """The Paddle process of this migration, started when first asked."""
+        from workbench.paddle_side.process import PaddleProcess
+
+        if self._process is None:
+            self._process = PaddleProcess()
+        return self._process
+
+    def _input_sets(self, inputs: Any) -> list[list[np.ndarray]]:
+        if inputs is None:
+            runs = (0, 1) if is_dynamic(self.program) else (0,)
+            return [sample_inputs(self.program, run) for run in runs]
+        if isinstance(inputs, (str, Path)):
+            return [load_inputs(self.program, inputs)]
+        if isinstance(inputs, dict):
+            return [check_inputs(self.program, self._by_name(inputs))]
+        inputs = list(inputs)
+        if inputs and isinstance(inputs[0], (list, tuple, dict, str, Path)):
+            return [arrays for one in inputs for arrays in self._input_sets(one)]
+        return [check_inputs(self.program, inputs)]
+
+    def _by_name(self, inputs: dict[str, Any]) -> list[Any]:
+        missing = [value.name for value in self.program.inputs if value.name not in inputs]
+        if missing:
+            raise InputError(
+                f"No array for input {', '.join(missing)}.",
+                f"The model takes {[value.name for value in self.program.inputs]}.",
+            )
+        return [inputs[value.name] for value in self.program.inputs]
+
+    def edit(self) -> Any:
+        """The mapping editor, a widget."""
+        from workbench.notebook.editor import Editor
+
+        return Editor(self)
+
+    def graph(self, kind: str = "netron") -> Any:
+        """The graph: Netron ("netron"), or our own layer graph coloured by error ("layers")."""
+        from workbench.notebook.graphs import show_graph
+
+        return show_graph(self, kind)
+
+    def export(self, folder: str | Path, formats: Sequence[str] = ()) -> Bundle:
+        """Write the bundle: source, weights, mapping, manifest and a parity test; atomically."""
+        from workbench.export.bundle import export_bundle
+
+        return export_bundle(self, Path(folder), tuple(formats))
+
+    def report(self, path: str | Path, lang: str = "en") -> Path:
+        """Write the HTML report, one file that opens offline, and `report.json` beside it.
+
+        `lang` is "en" or "zh".
+        """
+        from workbench.report.report import write_report
+
+        return write_report(self, Path(path), lang)
+
+    def close(self) -> None:
+        """End the Paddle process."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def __enter__(self) -> Migration:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Migration({self.origin}: {self.program!r}, {self.mapping!r})"

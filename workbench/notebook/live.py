@@ -1,0 +1,137 @@
+"""The live check: one edited layer, rebuilt and run on Paddle's recorded inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import fx
+
+from workbench.builder import build
+from workbench.errors import WorkbenchError
+from workbench.inputs import sample_inputs
+from workbench.mapping import Mapping, Row
+from workbench.paddle_side.process import PaddleProcess
+from workbench.paddle_side.reference import Reference, record
+from workbench.program import Program
+from workbench.row_runner import RowRunner
+from workbench.verification import Check
+from workbench.verify import check_row, reference_tensor
+
+_POINTS = 400
+
+
+class Checker(Protocol):
+    """What the editor needs to check a row."""
+
+    def prepare(self) -> None:
+        """Get Paddle's values; may take seconds. Raises `WorkbenchError` when it cannot."""
+
+    @property
+    def ready(self) -> bool:
+        """True when rows can be checked."""
+
+    def check(self, mapping: Mapping, path: str) -> Check:
+        """The row alone, fed Paddle's inputs."""
+
+    def scatter(self, mapping: Mapping, path: str) -> dict[str, Any] | None:
+        """Paddle's values against ours, a sample of the row's first output."""
+
+
+class LiveChecker:
+    """Checks rows against values that Paddle computed once, kept on disk."""
+
+    def __init__(
+        self, program: Program, recorded: Callable[[], Sequence[Reference]] = tuple
+    ) -> None:
+        self.program = program
+        self.recorded = recorded
+        self._own: Reference | None = None
+
+    @property
+    def reference(self) -> Reference | None:
+        """The values of the last verification, else our own."""
+        return next(iter(self.recorded()), self._own)
+
+    @property
+    def ready(self) -> bool:
+        """True when Paddle's values are there."""
+        return self.reference is not None
+
+    def prepare(self) -> None:
+        """Run the model once in a Paddle process of its own and keep all values."""
+        if self.ready:
+            return
+        values = [value for op in self.program.ops for value in op.outputs.values()]
+        with PaddleProcess() as process:
+            self._own = record(process, self.program, self._small_inputs(), values)
+
+    def _small_inputs(self) -> list[np.ndarray]:
+        """Sample inputs with a batch of one where it may be, so that a check takes no time."""
+        arrays = sample_inputs(self.program)
+        return [
+            array[:1] if value.shape and value.shape[0] < 0 else array
+            for value, array in zip(self.program.inputs, arrays, strict=True)
+        ]
+
+    def check(self, mapping: Mapping, path: str) -> Check:
+        """Build the row alone and compare it; *wrong*, with the reason, when it cannot be built."""
+        reference = self.reference
+        if reference is None:
+            return Check("unchecked", problem="Paddle's values are not there yet")
+        row = mapping[path]
+        if row.call is None:
+            return Check("unchecked", problem=row.reason)
+        if row.is_parameter:
+            return Check("unchecked", problem="checked in the rows that read it")
+        needed = [value for value in row.reads if not value.parameter]
+        if not any(v in reference for v in row.values) or not all(v in reference for v in needed):
+            return Check("unchecked", problem="Paddle gives no values to compare with here")
+        try:
+            module = one_row_module(mapping, row)
+        except WorkbenchError as error:
+            return Check("wrong", problem=error.message)
+        return check_row(mapping, path, reference, module)
+
+    def scatter(self, mapping: Mapping, path: str) -> dict[str, Any] | None:
+        """A sample of Paddle's values and ours, with the largest difference among them."""
+        reference, row = self.reference, mapping[path]
+        value = row.values[0] if row.values else None
+        if reference is None or value is None or value not in reference or row.call is None:
+            return None
+        try:
+            runner = RowRunner(one_row_module(mapping, row))
+            ours = runner.alone(path, lambda wanted: reference_tensor(reference, wanted)).get(value)
+        except Exception:  # noqa: BLE001 - what goes wrong is told by `check`
+            return None
+        theirs = reference_tensor(reference, value)
+        if not isinstance(ours, torch.Tensor) or theirs is None or ours.shape != theirs.shape:
+            return None
+        return scatter_points(theirs, ours)
+
+
+def scatter_points(theirs: torch.Tensor, ours: torch.Tensor) -> dict[str, Any] | None:
+    """Up to 400 pairs spread over the tensor, the worst one last."""
+    if not theirs.numel() or theirs.is_complex():
+        return None
+    left, right = theirs.detach().flatten().double(), ours.detach().flatten().double()
+    finite = torch.isfinite(left) & torch.isfinite(right)
+    left, right = left[finite], right[finite]
+    if not left.numel():
+        return None
+    places = torch.linspace(0, left.numel() - 1, min(_POINTS, left.numel())).long()
+    places = torch.cat([places, (left - right).abs().argmax()[None]])
+    return {"x": left[places].tolist(), "y": right[places].tolist(), "of": int(theirs.numel())}
+
+
+def one_row_module(mapping: Mapping, row: Row) -> fx.GraphModule:
+    """A module with just one row and the stored tensors that it reads."""
+    wanted = {value for value in row.reads if value.parameter}
+    rows = [r for r in mapping.rows if r.is_parameter and any(v in wanted for v in r.values)]
+    made = {value for r in rows for value in r.values}
+    inputs = tuple(value for value in row.reads if value not in made)
+    program = replace(mapping.program, inputs=inputs, outputs=row.values)
+    return build(Mapping(program, (*rows, row)), "Row")

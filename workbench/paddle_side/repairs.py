@@ -1,0 +1,69 @@
+"""What Paddle's translation of a Paddle 2 program leaves out or changes, put right in the JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+_TO_THE_START = -(2**31)
+
+
+def repair(document: dict[str, Any]) -> None:
+    """Change a translated program in place."""
+    ops = list(_walk(document["program"]["regions"]))
+    for op in ops:
+        if op["#"] == "p":  # parameters are stored and trainable, which loading needs to know
+            op["A"][2] = 1
+            op["OA"] = [1, 0, 1]
+    _open_reversed_slices(ops)
+    _name_lookup_shapes(ops)
+
+
+def _walk(regions: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for region in regions:
+        for block in region["blocks"]:
+            for op in block["ops"]:
+                yield op
+                yield from _walk(op.get("regions", []))
+
+
+def _open_reversed_slices(ops: list[dict[str, Any]]) -> None:
+    """`x[::-1]`: Paddle 2 writes the end -1 and means "to the start", Paddle 3 reads "nothing"."""
+    constants = {op["O"][0]["%"]: op for op in ops if op["#"] == "1.full_int_array"}
+    for op in ops:
+        if op["#"] != "1.strided_slice":
+            continue
+        ends, steps = (constants.get(operand["%"]) for operand in op["I"][2:4])
+        if ends is None or steps is None:
+            continue
+        for end, step in zip(_elements(ends), _elements(steps), strict=True):
+            if end["D"] == -1 and step["D"] < 0:
+                end["D"] = _TO_THE_START
+
+
+def _name_lookup_shapes(ops: list[dict[str, Any]]) -> None:
+    """Paddle 1's `lookup_table` drops the last dimension of its ids, which is 1.
+
+    It becomes `embedding` and `squeeze`, but the shape of the whole stands at the first of them.
+    """
+    types = {result["%"]: result["TT"] for op in ops for result in _results(op) if "TT" in result}
+    readers = {operand["%"]: op for op in ops if op["#"] == "1.squeeze" for operand in op["I"][:1]}
+    for op in ops:
+        if op["#"] != "1.embedding":
+            continue
+        ids, table = (types[operand["%"]]["D"][1] for operand in op["I"])
+        (result,) = _results(op)
+        squeeze = readers.get(result["%"])
+        if squeeze is not None and len(result["TT"]["D"][1]) == len(ids):
+            _results(squeeze)[0]["TT"]["D"][1] = result["TT"]["D"][1]
+            result["TT"]["D"][1] = [*ids, table[-1]]
+
+
+def _results(op: dict[str, Any]) -> list[dict[str, Any]]:
+    results = op.get("O", [])
+    return [results] if isinstance(results, dict) else results
+
+
+def _elements(constant: dict[str, Any]) -> list[dict[str, Any]]:
+    (value,) = (item["AT"]["D"] for item in constant["A"] if item["N"] == "value")
+    return list(value)

@@ -1,0 +1,88 @@
+"""What the Paddle process does: run a saved program, translate a legacy one."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+
+from workbench.paddle_side.serve import serve
+
+
+def run(
+    program: str, params: str | None, inputs: list[str], fetch: list[list[Any]], folder: str
+) -> dict[str, Any]:
+    """Run a program and store values inside it.
+
+    `inputs` are `.npy` files in feed order; `fetch` lists [op position, result number, file stem],
+    position -1 meaning the model input of that number. Values go to `folder/<stem>.npy`;
+    bfloat16 as its bits. Returns what was stored: {stem: dtype}.
+    """
+    paddle.enable_static()
+    executor = paddle.static.Executor(paddle.CPUPlace())
+    # in the global scope: with one of its own the executor crashes on `if` and `while`
+    loaded, feeds, _ = _load(program, params, executor)
+    block = loaded.global_block()
+    ops = list(block.ops)
+    values = [ops[position].results()[number] for position, number, _ in fetch]
+    for op in ops:
+        if op.name() == "pd_op.fetch":
+            block.remove_op(op)
+    feed = {name: np.load(path) for name, path in zip(feeds, inputs, strict=True)}
+    # not as numpy: Paddle refuses that for results that carry LoD, such as proposals
+    results = executor.run(loaded, feed=feed, fetch_list=values, return_numpy=False)
+    stored = {}
+    for (_, _, stem), value, array in zip(fetch, values, results, strict=True):
+        array = np.asarray(array)
+        np.save(Path(folder) / f"{stem}.npy", array)
+        declared = str(value.dtype).removeprefix("paddle.").removeprefix("DataType.").lower()
+        # numpy has no bfloat16; any other dtype is what Paddle really computed in
+        stored[stem] = declared if array.dtype in (np.uint16, np.uint8) else str(array.dtype)
+    return stored
+
+
+def _load(program: str, params: str | None, executor: Any) -> Any:
+    prefix = program.removesuffix(".json")
+    if params is None or params == f"{prefix}.pdiparams":
+        return paddle.static.load_inference_model(prefix, executor)
+    return paddle.static.load_inference_model(
+        str(Path(program).parent),
+        executor,
+        model_filename=Path(program).name,
+        params_filename=os.path.relpath(params, Path(program).parent),
+    )
+
+
+def time_forward(
+    program: str, params: str, inputs: list[str], repeat: int, onednn: bool, threads: int
+) -> float:
+    """Median seconds of one run with Paddle Inference."""
+    config = paddle.inference.Config(program, params)
+    config.disable_gpu()
+    config.set_cpu_math_library_num_threads(threads)
+    config.enable_mkldnn() if onednn else config.disable_mkldnn()
+    predictor = paddle.inference.create_predictor(config)
+    for name, path in zip(predictor.get_input_names(), inputs, strict=True):
+        predictor.get_input_handle(name).copy_from_cpu(np.load(path))
+    times = []
+    for _ in range(repeat + 1):
+        start = time.perf_counter()
+        predictor.run()
+        for name in predictor.get_output_names():
+            predictor.get_output_handle(name).copy_to_cpu()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def version() -> str:
+    """Paddle's version."""
+    return str(paddle.__version__)
+
+
+if __name__ == "__main__":
+    serve({"run": run, "time_forward": time_forward, "version": version})

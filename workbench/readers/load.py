@@ -1,0 +1,112 @@
+"""Any model that a person may give → Program."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import ModelFileError, PaddleProcessError
+from workbench.paddle_side.live import export_layer, is_layer
+from workbench.paddle_side.process import PaddleProcess
+from workbench.program import Program
+from workbench.readers.folder import ModelFiles, find_model
+from workbench.readers.pdiparams import bind_parameters
+from workbench.readers.pdparams import read_pdparams
+from workbench.readers.pir_json import read_program
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A program with where it came from. `temporary` keeps a translated copy alive."""
+
+    program: Program
+    origin: str
+    files: ModelFiles | None = None
+    temporary: Any = None
+
+
+def load_program(
+    model: Any, input_spec: Sequence[Any] | None = None, names: str | Path | None = None
+) -> Loaded:
+    """Read a folder, a file, a prefix, or a live `paddle.nn.Layer`.
+
+    `names` is a `.pdparams` file whose attribute paths name the layers of an exported program; one
+    that lies beside the model is found without it.
+    """
+    if is_layer(model):
+        return _from_layer(model, input_spec)
+    if not isinstance(model, (str, Path)):
+        raise ModelFileError(
+            f"wb.load takes a path or a paddle.nn.Layer, not a {type(model).__name__}."
+        )
+    files = find_model(model)
+    if files.legacy:
+        return _from_legacy(files)
+    program = bind_parameters(read_program(files.program), files.params)
+    return Loaded(_with_names(program, files, names), str(files.program), files)
+
+
+def _from_layer(layer: Any, input_spec: Sequence[Any] | None) -> Loaded:
+    temporary = tempfile.TemporaryDirectory(prefix="workbench-")
+    folder = Path(temporary.name)
+    names = export_layer(layer, input_spec, folder)
+    files = find_model(folder)
+    program = bind_parameters(read_program(files.program), files.params)
+    program = replace(program, structured_names=names)
+    return Loaded(program, f"live {type(layer).__name__}", files, temporary)
+
+
+def _from_legacy(files: ModelFiles) -> Loaded:
+    """Translate a Paddle 2 program with Paddle itself, in a process of its own."""
+    from workbench.paddle_side.environment import LEGACY
+
+    _check_legacy(files)
+    temporary = tempfile.TemporaryDirectory(prefix="workbench-")
+    with PaddleProcess("workbench.paddle_side.legacy", LEGACY) as process:
+        try:
+            process.ask(
+                "translate",
+                program=str(files.program),
+                params=str(files.params),
+                target=temporary.name,
+            )
+        except PaddleProcessError as error:
+            raise ModelFileError(
+                f"{files.program} could not be translated from Paddle 2's format. {error.message}",
+                error.hint
+                or "Check that .pdmodel and .pdiparams belong together and are complete; or export "
+                "the model again with Paddle 3.",
+            ) from error
+    folder = Path(temporary.name)
+    program = read_program(folder / "inference.json")
+    program = bind_parameters(program, folder / "inference.pdiparams")
+    return Loaded(program, str(files.program), files, temporary)
+
+
+def _check_legacy(files: ModelFiles) -> None:
+    if files.program.stat().st_size == 0:
+        raise ModelFileError(f"{files.program} is empty.", "Copy or download the file again.")
+
+
+def _with_names(program: Program, files: ModelFiles, names: str | Path | None) -> Program:
+    if names is None:
+        beside = [files.program.with_suffix(".pdparams"), *files.program.parent.glob("*.pdparams")]
+        found = [path for path in beside if path.is_file()]
+        if not found:
+            return program
+        try:
+            _, table = read_pdparams(found[0])
+        except ModelFileError:
+            return program
+    else:
+        _, table = read_pdparams(names)
+    known = {name: path for name, path in table.items() if name in program.parameters}
+    if names is not None and not known:
+        raise ModelFileError(
+            f"{names} names none of the parameters of {files.program}.",
+            "It belongs to another model, or was saved without the table of names.",
+        )
+    return replace(program, structured_names=known)

@@ -1,0 +1,1 @@
+"""The report, and the short HTML forms that notebooks show."""

@@ -1,0 +1,198 @@
+"""Numbers, calls and names as a person reads them."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from typing import Any
+
+from workbench.calls import Call, Layer, Weight
+from workbench.editing.notation import Names, show
+from workbench.errors import MappingError
+from workbench.mapping import Mapping, Row
+from workbench.program import Value
+from workbench.signatures import REQUIRED, Signature, signature_of
+from workbench.statistics import L2_GOOD, L2_INVESTIGATE, ErrorStats
+
+#: What stands before a verdict, so that none is told by colour alone.
+SIGNS = {
+    "exact": "✓", "rounding": "≈", "suspicious": "▲", "wrong": "✕", "unchecked": "–",
+    "passed": "✓", "failed": "✕", "unverified": "?", "incomplete": "…",
+}  # fmt: skip
+#: Longest text of a call; what is cut off stands in the mapping and in the source.
+CALL_LENGTH = 160
+
+
+def scientific(number: float | None) -> str:
+    """An error: two digits and a short exponent, or three plain digits when it is not small.
+
+    >>> scientific(1.234e-07), scientific(1e-5), scientific(0.0123), scientific(0.0)
+    ('1.2e-7', '1e-5', '0.0123', '0')
+    >>> scientific(float("inf")), scientific(None)
+    ('∞', '')
+    """
+    if number is None:
+        return ""
+    if math.isnan(number):
+        return "NaN"
+    if math.isinf(number):
+        return "∞" if number > 0 else "−∞"
+    if number == 0:
+        return "0"
+    if 0.01 <= abs(number) < 1000:
+        return f"{number:.3g}"
+    mantissa, _, exponent = f"{number:.1e}".partition("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def times(ratio: float | None) -> str:
+    """Error over tolerance: how many times the tolerance.
+
+    >>> times(0.0), times(0.004), times(0.53), times(12.3), times(78123.0), times(float("inf"))
+    ('0', '<0.01×', '0.53×', '12×', '7.8e4×', '∞')
+    """
+    if ratio is None:
+        return ""
+    if ratio == 0 or not math.isfinite(ratio):
+        return scientific(ratio)
+    if ratio < 0.01:
+        return "<0.01×"
+    if ratio < 10:
+        return f"{ratio:.2f}×"
+    return f"{ratio:.0f}×" if ratio < 10_000 else f"{scientific(ratio)}×"
+
+
+def counted(number: int) -> str:
+    """A whole number with separators."""
+    return f"{number:,}"
+
+
+def size(count: int) -> str:
+    """A number of bytes.
+
+    >>> size(512), size(44788147)
+    ('512 B', '44.8 MB')
+    """
+    if count < 1000:
+        return f"{count} B"
+    for unit, scale in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        if count < 999.5 * scale or unit == "GB":
+            return f"{count / scale:.1f} {unit}"
+    raise AssertionError
+
+
+def dims(shape: tuple[int, ...] | list[int]) -> str:
+    """A shape; a dynamic dimension is shown as `?`.
+
+    >>> dims((-1, 3, 224, 224)), dims(())
+    ('[?, 3, 224, 224]', '[]')
+    """
+    return f"[{', '.join('?' if dim < 0 else str(dim) for dim in shape)}]"
+
+
+def visible(text: str) -> str:
+    r"""Text with the characters that could hide or reorder it written out.
+
+    >>> visible("a\u202eb\x00")
+    'a\\u202eb\\u0000'
+    """
+    if text.isprintable():
+        return text
+    return "".join(_visible(char) for char in text)
+
+
+def _visible(char: str) -> str:
+    if char.isprintable() or char in "\n\t\u3000\u00a0":
+        return char
+    if unicodedata.category(char) in ("Cn", "Co") and ord(char) > 0xFFFF:
+        return f"\\U{ord(char):08x}"
+    return f"\\u{ord(char):04x}"
+
+
+def document_verdict(error: ErrorStats | None) -> str:
+    """What the flat L2 thresholds of the reference documents say."""
+    if error is None:
+        return ""
+    if error.l2 <= L2_GOOD:
+        return "good"
+    return "fair" if error.l2 <= L2_INVESTIGATE else "investigate"
+
+
+class _Labels(Names):
+    """Values of other rows by their label: cheap, and short enough for a report."""
+
+    def text(self, value: Value) -> str:
+        """The name of the row's operand, else the label of the value."""
+        for text, operand in self._operands():
+            if operand == value:
+                return text
+        return value.label
+
+
+def call_text(mapping: Mapping, row: Row) -> str:
+    """What a row becomes, as in source code, without arguments that equal torch's default."""
+    if row.call is None or row.is_parameter:
+        return row.target
+    names = _Labels(mapping, row)
+    text = _layer_text(row.layer, names) if row.layer else _function_text(row.call, names)
+    return text if len(text) <= CALL_LENGTH else f"{text[: CALL_LENGTH - 1]}…"
+
+
+def _layer_text(layer: Layer, names: Names) -> str:
+    return f"{layer.target}({_given(layer.target, layer.arguments, names)})"
+
+
+def _function_text(call: Layer | Call, names: Names) -> str:
+    if call.target.startswith(("control.", "operator.")):
+        return call.target if call.target.startswith("control.") else show(call, names)
+    kept = {key: value for key, value in call.kwargs.items() if not _default(call, key, value)}
+    return show(Call(call.target, call.args, kept), names)
+
+
+def _given(target: str, arguments: Any, names: Names) -> str:
+    """Leading required arguments by place, others by name, defaults left out."""
+    signature = _signature(target)
+    order = list(signature.arguments) if signature else []
+    told: list[str] = []
+    named = dict(arguments)
+    for argument in order:
+        if not argument.required or argument.name not in named:
+            break
+        told.append(show(named.pop(argument.name), names))
+    for key, value in named.items():
+        argument_ = signature[key] if signature else None
+        if (
+            argument_ is None
+            or argument_.default is REQUIRED
+            or not _same(argument_.default, value)
+        ):
+            told.append(f"{key}={show(value, names)}")
+    return ", ".join(told)
+
+
+def _default(call: Layer | Call, key: str, value: Any) -> bool:
+    signature = _signature(call.target)
+    argument = signature[key] if signature else None
+    return argument is not None and not argument.required and _same(argument.default, value)
+
+
+def _same(default: Any, value: Any) -> bool:
+    """True when a value is the default, also as `(1, 1)` for `1`."""
+    if isinstance(value, (tuple, list)) and not isinstance(default, (tuple, list)):
+        return bool(value) and all(_same(default, item) for item in value)
+    if isinstance(default, float) and isinstance(value, float):
+        return math.isclose(default, value, rel_tol=1e-7)
+    return type(default) is type(value) and bool(default == value)
+
+
+def _signature(target: str) -> Signature | None:
+    try:
+        return signature_of(target)
+    except (MappingError, AttributeError, TypeError, ValueError):
+        return None
+
+
+def weight_text(key: str, weight: Weight) -> str:
+    """Where one parameter comes from: `weight ← fc.w_0, transposed (784, 256) → (256, 784)`."""
+    steps = f", {weight}" if weight.steps else ""
+    return f"{key or 'value'} ← {weight.parameter}{steps}"

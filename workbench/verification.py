@@ -1,0 +1,239 @@
+"""What a verification found: one check a layer, one an output, and a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from workbench.statistics import L2_GOOD, L2_INVESTIGATE, ErrorStats
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+#: Verdicts from best to worst. *unchecked*: nothing to compare (random, list, inside a block).
+VERDICTS = ("unchecked", "exact", "rounding", "suspicious", "wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One comparison: its error, the tolerance that the rounding noise allows, and the verdict.
+
+    `tolerance` is absolute, like `error.max_abs`. `problem` says in words what is wrong beyond
+    numbers: another shape or dtype, an exception.
+    """
+
+    verdict: str
+    error: ErrorStats | None = None
+    tolerance: float = 0.0
+    noise: float = 0.0
+    problem: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """Error over tolerance; above 1 is more than rounding explains."""
+        if self.error is None:
+            return float("inf") if self.problem else 0.0
+        if self.error.max_abs == 0:
+            return 0.0
+        return self.error.max_abs / self.tolerance if self.tolerance else float("inf")
+
+    @property
+    def failed(self) -> bool:
+        """True for verdicts that rounding does not explain."""
+        return self.verdict in ("suspicious", "wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCheck:
+    """A layer checked *alone* (fed Paddle's own inputs) and *in the chain* (fed our own)."""
+
+    path: str
+    ops: tuple[str, ...]
+    target: str
+    shape: tuple[int, ...]
+    dtype: str
+    alone: Check
+    chain: Check
+    health: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """Verdict alone: an error in the chain may come from an earlier layer."""
+        return self.alone.verdict if self.alone.verdict != "unchecked" else self.chain.verdict
+
+    @property
+    def failed(self) -> bool:
+        """True when the layer itself is at fault."""
+        return self.alone.failed
+
+
+@dataclass(frozen=True, slots=True)
+class OutputCheck:
+    """An output of the whole model, end to end."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    check: Check
+    health: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All checks for one set of inputs."""
+
+    inputs: tuple[str, ...]
+    layers: tuple[LayerCheck, ...]
+    outputs: tuple[OutputCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The result of `m.verify()`: a run for each set of inputs, and what follows from them."""
+
+    runs: tuple[Run, ...]
+    seconds: float = 0.0
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def passed(self) -> bool:
+        """True when no layer alone and no output differs by more than rounding explains."""
+        return all(
+            not any(layer.failed for layer in run.layers)
+            and not any(output.check.failed for output in run.outputs)
+            for run in self.runs
+        ) and bool(self.runs)
+
+    @property
+    def layers(self) -> tuple[LayerCheck, ...]:
+        """The worst check of each layer over all runs, in program order."""
+        return tuple(
+            max(checks, key=_severity)
+            for checks in zip(*(run.layers for run in self.runs), strict=True)
+        )
+
+    @property
+    def outputs(self) -> tuple[OutputCheck, ...]:
+        """The worst check of each output over all runs."""
+        return tuple(
+            max(
+                checks,
+                key=lambda output: (VERDICTS.index(output.check.verdict), output.check.ratio),
+            )
+            for checks in zip(*(run.outputs for run in self.runs), strict=True)
+        )
+
+    @property
+    def first_mismatch(self) -> LayerCheck | None:
+        """The first layer that differs alone; else the first that differs in the chain, if the
+        model fails.
+        """
+        for layer in self.layers:
+            if layer.failed:
+                return layer
+        if not self.passed:
+            for layer in self.layers:
+                if layer.chain.failed:
+                    return layer
+        return None
+
+    @property
+    def verdict(self) -> str:
+        """Worst verdict of layers alone and outputs."""
+        found = [layer.alone.verdict for layer in self.layers]
+        found += [output.check.verdict for output in self.outputs]
+        return max(found, key=VERDICTS.index, default="unchecked")
+
+    @property
+    def largest_error(self) -> LayerCheck | None:
+        """The layer with the largest scale-relative error alone."""
+        measured = [layer for layer in self.layers if layer.alone.error is not None]
+        return max(
+            measured,
+            key=lambda layer: layer.alone.error.relative if layer.alone.error else 0.0,
+            default=None,
+        )
+
+    @property
+    def summary(self) -> str:
+        """One sentence for a person."""
+        count = len(self.layers)
+        if self.passed:
+            largest = self.largest_error
+            told = (
+                f"; largest error of a layer {largest.alone.error.relative:.1e} of its scale "
+                f"({largest.path})"
+                if largest and largest.alone.error
+                else ""
+            )
+            return f"passed: {count} layers agree with Paddle within rounding{told}"
+        bad = self.first_mismatch
+        if bad is None:
+            return "failed: the outputs differ although every layer agrees"
+        check = bad.alone if bad.alone.failed else bad.chain
+        how = check.problem or (
+            f"error {check.error.max_abs:.3g}, {check.ratio:.3g}× what rounding explains"
+            if check.error
+            else "differs"
+        )
+        return f"failed: first layer that differs is {bad.path} ({', '.join(bad.ops)}): {how}"
+
+    def frame(self) -> pd.DataFrame:
+        """One line a layer: errors alone and in the chain, tolerances, verdicts, health."""
+        import pandas as pd
+
+        return pd.DataFrame([_line(layer) for layer in self.layers])
+
+    def histograms(self) -> Figure:
+        """Error histograms of the layers, alone and in the chain, over the depth of the model."""
+        from workbench.notebook.plots import histograms
+
+        return histograms(self)
+
+    def __repr__(self) -> str:
+        return f"Verification({self.summary})"
+
+    def _repr_html_(self) -> str:
+        from workbench.report.fragments import verification_html
+
+        return verification_html(self)
+
+
+def _severity(layer: LayerCheck) -> tuple[int, int, float]:
+    return (
+        VERDICTS.index(layer.alone.verdict),
+        VERDICTS.index(layer.chain.verdict),
+        layer.alone.ratio,
+    )
+
+
+def _line(layer: LayerCheck) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "path": layer.path,
+        "ops": ", ".join(layer.ops),
+        "target": layer.target,
+        "shape": layer.shape,
+        "verdict": layer.verdict,
+    }
+    for name, check in (("alone", layer.alone), ("chain", layer.chain)):
+        error = check.error
+        line[f"{name}_max_abs"] = error.max_abs if error else None
+        line[f"{name}_relative"] = error.relative if error else None
+        line[f"{name}_l2"] = error.l2 if error else None
+        line[f"{name}_cosine"] = error.cosine if error else None
+        line[f"{name}_tolerance"] = check.tolerance
+        line[f"{name}_verdict"] = check.verdict
+    line["l2_threshold"] = _document_verdict(layer.alone.error)
+    line["problem"] = layer.alone.problem or layer.chain.problem
+    line["health"] = "; ".join(layer.health)
+    return line
+
+
+def _document_verdict(error: ErrorStats | None) -> str:
+    """What the reference documents' flat thresholds would say."""
+    if error is None:
+        return ""
+    if error.l2 <= L2_GOOD:
+        return "good"
+    return "investigate" if error.l2 > L2_INVESTIGATE else "fair"

@@ -1,0 +1,47 @@
+"""Paddle parameters → torch tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from workbench.calls import Weight
+from workbench.program import Parameter, is_float
+from workbench.targets import torch_dtype
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def as_tensor(array: np.ndarray, dtype: str, copy: bool = True) -> torch.Tensor:
+    """A contiguous tensor; `dtype` is Paddle's name, so uint16 bits become bfloat16.
+
+    With `copy=False` it shares the array's memory where the layout allows it.
+    """
+    owned = np.array(array, order="C") if copy else np.ascontiguousarray(array)
+    tensor = torch.from_numpy(owned.reshape(array.shape))
+    wanted = torch_dtype(dtype)
+    return tensor.view(wanted) if tensor.dtype != wanted else tensor
+
+
+class WeightStore:
+    """Makes each weight once: layers that share a Paddle parameter share the torch parameter."""
+
+    def __init__(self, parameters: Mapping[str, Parameter]) -> None:
+        self._parameters = parameters
+        self._made: dict[tuple[Weight, bool], torch.Tensor] = {}
+
+    def get(self, weight: Weight, buffer: bool) -> torch.Tensor:
+        """The parameter or buffer for a weight, after its steps."""
+        key = (weight, buffer)
+        if key not in self._made:
+            array = weight.apply(self._parameters[weight.parameter].load())
+            tensor = as_tensor(array, weight.final_dtype, copy=False)
+            if not buffer:
+                trainable = weight.trainable and is_float(weight.final_dtype)
+                tensor = nn.Parameter(tensor, requires_grad=trainable)
+            self._made[key] = tensor
+        return self._made[key]
