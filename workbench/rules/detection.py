@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from workbench import functions
 from workbench.calls import Call, Layer, Result
 from workbench.numbers import shortest
 from workbench.program import Value
@@ -19,6 +18,8 @@ Floats = tuple[float, ...]
 
 def helper(name: str, *args: Any, **options: Any) -> Call:
     """A call of a helper function, without options that equal its defaults."""
+    from workbench import functions  # imports torch, which loading a program does not need
+
     defaults = inspect.signature(getattr(functions, name)).parameters
     given = {key: value for key, value in options.items() if value != defaults[key].default}
     return call(f"fn.{name}", *args, **given)
