@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -35,4 +36,7 @@ def _told(command: str, error: Exception) -> str:
     marker = "Error Message Summary:"
     if marker in text:
         text = text.split(marker, 1)[1].strip(" \n-")
+    if text.startswith("In user code:"):  # a Python stack, then an empty line, then the message
+        text = text.rsplit("\n\n", 1)[-1]
+    text = re.sub(r" ?\(at /paddle/[^)]*\)", "", text.strip())
     return f"Paddle failed on '{command}': {type(error).__name__}: {text[:2000]}"

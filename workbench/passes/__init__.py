@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workbench.errors import ModelFileError
 from workbench.passes.branches import branches
 from workbench.passes.control import control
 from workbench.passes.conv_bias import conv_bias
@@ -40,7 +41,18 @@ PASSES = (
 
 
 def run_passes(program: Program) -> Program:
-    """Run every pass in order."""
+    """Run every pass in order.
+
+    Raises `ModelFileError` when one meets what no Paddle program has: an operator without an
+    operand that it must have, an attribute of another type.
+    """
     for one in PASSES:
-        program = one(program)
+        try:
+            program = one(program)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(
+                f"{program.source or 'The program'} does not hold together: {one.__name__} failed "
+                f"on it ({type(error).__name__}: {error}).",
+                "Export the model again; if that does not help, please send us the file.",
+            ) from error
     return program

@@ -13,7 +13,7 @@ from workbench.paddle_side.live import export_layer, is_layer
 from workbench.paddle_side.process import PaddleProcess
 from workbench.program import Program
 from workbench.readers.folder import ModelFiles, find_model
-from workbench.readers.pdiparams import bind_parameters
+from workbench.readers.pdiparams import bind_parameters, check_tensors
 from workbench.readers.pdparams import read_pdparams
 from workbench.readers.pir_json import read_program
 
@@ -74,6 +74,12 @@ def _from_legacy(files: ModelFiles) -> Loaded:
                 target=temporary.name,
             )
         except PaddleProcessError as error:
+            if "Failed to parse program_desc" in error.message:
+                raise ModelFileError(
+                    f"{files.program} could not be translated: it is damaged, or no Paddle 2 "
+                    "program.",
+                    "Copy or download the file again.",
+                ) from error
             raise ModelFileError(
                 f"{files.program} could not be translated from Paddle 2's format. {error.message}",
                 error.hint
@@ -89,6 +95,8 @@ def _from_legacy(files: ModelFiles) -> Loaded:
 def _check_legacy(files: ModelFiles) -> None:
     if files.program.stat().st_size == 0:
         raise ModelFileError(f"{files.program} is empty.", "Copy or download the file again.")
+    if files.params.is_file():
+        check_tensors(files.params)
 
 
 def _with_names(program: Program, files: ModelFiles, names: str | Path | None) -> Program:

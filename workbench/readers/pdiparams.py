@@ -68,6 +68,11 @@ def bind_parameters(program: Program, path: Path) -> Program:
     return replace(program, parameters=parameters, params_file=path)
 
 
+def check_tensors(path: Path) -> int:
+    """Number of tensors in the file; raises `ModelFileError` when one is damaged or cut off."""
+    return sum(1 for _ in _records(path, _map(path)))
+
+
 def _map(path: Path) -> np.ndarray:
     if path.stat().st_size == 0:
         return np.empty(0, np.uint8)

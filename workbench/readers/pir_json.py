@@ -18,6 +18,12 @@ _DTYPES = {
     "t_bool": "bool", "t_c64": "complex64", "t_c128": "complex128", "t_idx": "int64",
     "t_f8e4m3fn": "float8_e4m3fn", "t_f8e5m2": "float8_e5m2",
 }  # fmt: skip
+#: JSON types of the attributes that have one; floats come as text when they are not finite.
+_ATTRIBUTES: dict[str, tuple[type, ...]] = {
+    "a_i32": (int,), "a_i64": (int,), "a_bool": (bool, int), "a_str": (str,),
+    "a_f32": (int, float, str), "a_f64": (int, float, str), "a_array": (list,),
+    "a_intarray": (list,),
+}  # fmt: skip
 
 
 def read_program(path: Path) -> Program:
@@ -94,6 +100,7 @@ class _Reader:
         results: tuple[Value, ...] = ()
         for position, record in enumerate(block["ops"]):
             name = _op_name(record["#"])
+            self._refuse_redefinition(record)
             if name == "builtin.parameter":
                 self._parameter(record)
             elif name in ("pd_op.data", "pd_op.feed"):
@@ -120,18 +127,23 @@ class _Reader:
         scope = str(attributes.pop("struct_name", ""))
         return Op(name, inputs, outputs, attributes, index, scope, blocks)
 
+    def _refuse_redefinition(self, record: Mapping[str, Any]) -> None:
+        ids = [result["%"] for result in _results(record)]
+        if len(set(ids)) != len(ids) or any(identity in self.values for identity in ids):
+            raise ValueError(f"{record['#']} defines a value that is defined already")
+
     def _operand(self, identity: int) -> Operand:
         return self.values[identity] if identity else None
 
     def _value(self, result: Mapping[str, Any], name: str = "", parameter: str = "") -> Value:
         shape, dtype = _type(result["TT"])
         identity = result["%"] if "%" in result else result["#"]  # block arguments use "#"
-        value = Value(identity, shape, dtype, name, parameter)
+        value = Value(_checked(identity, int, "value number"), shape, dtype, name, parameter)
         self.values[value.id] = value
         return value
 
     def _parameter(self, record: Mapping[str, Any]) -> None:
-        name = record["A"][3]
+        name = _checked(record["A"][3], str, "parameter name")
         (result,) = _results(record)
         value = self._value(result, parameter=name)
         persistable, _, trainable = [*record.get("OA", ()), 1, 1, 0][:3]
@@ -171,7 +183,7 @@ def _type(record: Any) -> tuple[tuple[int, ...], str]:
     kind = record["#"].partition(".")[2]
     if kind == "t_dtensor":
         element, shape = record["D"][:2]
-        return tuple(shape), _dtype(element["#"])
+        return _shape(shape), _dtype(element["#"])
     if kind == "t_vec":
         return (len(record["D"]),), LIST
     if kind == "t_dense_tensor_array":
@@ -179,6 +191,20 @@ def _type(record: Any) -> tuple[tuple[int, ...], str]:
     if kind in _DTYPES:
         return (), _DTYPES[kind]
     return (), kind
+
+
+def _shape(dims: Any) -> tuple[int, ...]:
+    sizes = tuple(_checked(dim, int, "dimension") for dim in dims)
+    if any(not -1 <= size < 2**48 for size in sizes):
+        raise ValueError(f"impossible shape {list(sizes)}")
+    return sizes
+
+
+def _checked(found: Any, kind: type | tuple[type, ...], what: str) -> Any:
+    """The value, if it has the type that it must have (a bool is no number)."""
+    if not isinstance(found, kind) or (isinstance(found, bool) and kind is int):
+        raise TypeError(f"{what} {found!r}")
+    return found
 
 
 def _dtype(code: str) -> str:
@@ -195,10 +221,12 @@ def _attributes(record: Mapping[str, Any]) -> dict[str, Any]:
 def _attribute(record: Mapping[str, Any]) -> Any:
     kind = record["#"].partition(".")[2]
     data = record.get("D", record.get("VD"))  # NaN and infinity stand under VD, as text
+    if data is not None and kind in _ATTRIBUTES and not isinstance(data, _ATTRIBUTES[kind]):
+        raise TypeError(f"{kind} attribute {data!r}")
     if kind == "a_array":
         return tuple(_attribute(item) for item in data or ())
     if kind == "a_intarray":
-        return tuple(data or ())
+        return tuple(_checked(item, int, "integer") for item in data or ())
     if kind == "a_dtype":
         return data if data and not str(data).startswith("Undefined") else None
     if kind in ("a_f32", "a_f64") and isinstance(data, str):

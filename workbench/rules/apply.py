@@ -98,6 +98,12 @@ class _Maker:
                 "", op, None, outputs, "unsupported", tuple(context.notes), rule.place, rule.doc,
                 refusal.reason, refusal.hint,
             )  # fmt: skip
+        except Exception as error:  # noqa: BLE001 - the table is complete even if a rule breaks
+            return Row(
+                "", op, None, outputs, "unsupported", tuple(context.notes), rule.place, rule.doc,
+                f"the rule for {op.name} failed: {type(error).__name__}: {error}",
+                f"Look at {rule.place}; if the program is not damaged, please report this.",
+            )  # fmt: skip
         own = rule.place if rule not in dict(DEFAULT.own()).values() else ""
         steps = any(
             weight.steps
