@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from workbench import custom
 from workbench.calls import Call, Dtype, Layer
 from workbench.control_flow import For, If, While
 from workbench.errors import ConversionError, MappingError
@@ -59,8 +60,13 @@ def build_layer(layer: Layer, weights: WeightStore, where: str = "") -> nn.Modul
 
     Raises `MappingError` when arguments or weights do not fit the module.
     """
-    constructor = resolve(layer.target)
     arguments = {name: literal(value) for name, value in layer.arguments.items()}
+    if custom.is_custom(layer.target):
+        module = custom.make(layer.target, arguments)
+        _check_all_given(module, layer, where)
+        _load(module, layer, weights, where)
+        return module
+    constructor = resolve(layer.target)
     try:
         module = _uninitialised(constructor, arguments)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -75,6 +81,16 @@ def _uninitialised(
     if "device" in inspect.signature(constructor).parameters:
         return constructor(**arguments, device="meta")
     return constructor(**arguments)
+
+
+def _check_all_given(module: nn.Module, layer: Layer, where: str) -> None:
+    """Own code makes its tensors itself: none of its random numbers may stay in the model."""
+    missing = [key for key in custom.stored_keys(module)[0] if key not in layer.weights]
+    if missing:
+        raise MappingError(
+            f"{where}: {layer.target} needs a weight for {', '.join(map(repr, missing))}",
+            "Say which: weights={'key': {'parameter': 'name', 'steps': []}}.",
+        )
 
 
 def _load(module: nn.Module, layer: Layer, weights: WeightStore, where: str) -> None:

@@ -8,6 +8,7 @@ they were made, and the same edits fit a model that was exported again.
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +21,7 @@ from workbench.mapping import Mapping, Row
 
 __all__ = [
     "FIELDS", "Applied", "Edited", "apply_changes", "apply_edits", "changes_of", "edit_row",
-    "edit_rows", "original_of", "save_edits", "try_edits",
+    "edit_rows", "original_of", "save_edits", "try_edits", "warn_of",
 ]  # fmt: skip
 
 
@@ -149,6 +150,16 @@ def apply_changes(mapping: Mapping, rows: Dict[str, Dict[str, Any]]) -> Applied:
     found = {path: {**changes, "reset": True} for path, changes in rows.items() if path in known}
     made, refused = try_edits(mapping, found)
     return Applied(made, tuple(path for path in rows if path not in known), refused)
+
+
+def warn_of(applied: Applied) -> None:
+    """Warn of edits that found no row or did not fit; they are not part of the mapping."""
+    from workbench.editing.file import MappingWarning
+
+    refused = [f"{path}: {error.message}" for path, error in (applied.refused or {}).items()]
+    told = [*refused, *(f"{path}: there is no such row now" for path in applied.unmatched)]
+    if told:
+        warnings.warn(f"{len(told)} edits are left out. " + "; ".join(told), MappingWarning, 3)
 
 
 def save_edits(mapping: Mapping, path: Any) -> Any:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.paddle_side.process import PaddleProcess
     from workbench.paddle_side.reference import Reference
     from workbench.readers.folder import ModelFiles
+    from workbench.replacing import Replacement
     from workbench.verification import Verification
 
 
@@ -54,6 +55,7 @@ class Migration:
         self.rules = RuleBook(DEFAULT)
         self.program: Program = run_passes(loaded.program)
         self._mapping: Mapping | None = None
+        self._replacements: dict[str, Replacement] = {}
         self.verification: Verification | None = None
         self.references: tuple[Reference, ...] = ()
 
@@ -71,7 +73,7 @@ class Migration:
     def mapping(self) -> Mapping:
         """The table of rows; made by the rules on first use, replaced by every edit."""
         if self._mapping is None:
-            self._mapping = make_mapping(self.program, self.rules)
+            self._mapping = self._made()
         return self._mapping
 
     @mapping.setter
@@ -80,13 +82,72 @@ class Migration:
         self._module = None
         self.verification = None
 
+    def _made(self) -> Mapping:
+        """The table as rules and replaced scopes make it, without edits."""
+        from workbench.replacing import replace_scopes
+
+        made = make_mapping(self.program, self.rules)
+        for wanted in self._replacements.values():
+            made = replace_scopes(made, wanted)
+        return made
+
+    def _make_anew(self) -> None:
+        """Make the table again after new rules or new code; edits by hand are kept."""
+        from workbench.edits import apply_changes, changes_of, warn_of
+
+        if self._mapping is None:
+            return
+        applied = apply_changes(self._made(), changes_of(self._mapping))
+        self.mapping = applied.mapping
+        warn_of(applied)
+
+    def custom(self, code: Any) -> Any:
+        """Decorator: a module class, an `autograd.Function` or a function as a target.
+
+        `@m.custom class Mish(nn.Module)` makes `custom.Mish`, to be chosen in the editor, in
+        `m.mapping.edit(path, target="custom.Mish")`, in a rule, or in `m.replace`. The exported
+        source carries a copy. Raises `MappingError` when it cannot be used.
+        """
+        from workbench.custom import register
+
+        register(code)
+        self._make_anew()
+        return code
+
+    def replace(
+        self,
+        scope: str,
+        target: Any,
+        arguments: dict[str, Any] | None = None,
+        weights: dict[str, Any] | None = None,
+    ) -> None:
+        """One module in place of a whole scope, `m.replace("encoder.*.attention", Attention)`.
+
+        `target` is a class or the name of a target, `arguments` are its constructor's. It is called
+        with the values that the scope reads, in the order in which it reads them. `weights` says
+        where a key of the new module comes from, by key in the old scope, with further steps:
+        `{"query.weight": "fc.weight", "out": ["fc_1.weight", "transposed"]}`; equal keys need no
+        entry. Raises `MappingError` when it does not fit, and then nothing is changed.
+        """
+        from workbench.custom import PREFIX, register
+        from workbench.replacing import Replacement, replace_scopes
+
+        name = target if isinstance(target, str) else PREFIX + register(target).name
+        wanted = Replacement(scope, name, arguments or {}, weights or {})
+        before = dict(self._replacements)
+        self._replacements.pop(scope, None)
+        replace_scopes(self._made(), wanted)
+        self._replacements = {**before, scope: wanted}
+        if self._mapping is not None:
+            self._make_anew()
+
     def rule(self, *names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorator: a rule for this migration only, `@m.rule("pd_op.name")`; it wins over ours."""
         register = self.rules.rule(*names)
 
         def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
             register(function)
-            self._mapping = self._module = self.verification = None
+            self._make_anew()
             return function
 
         return decorate

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from workbench import custom
 from workbench.calls import Call, Dtype, Layer
 from workbench.ints import Symbol
 from workbench.program import Value
@@ -122,13 +123,17 @@ def _fits(kind: str, value: Any) -> bool:
     return isinstance(value, Dtype) if kind == "dtype" else False
 
 
-@cache
 def signature_of(target: str) -> Signature:
     """The signature of a target; raises `MappingError` when there is no such target.
 
     Torch's compiled functions publish their signatures as schemas; without one the
-    signature is open.
+    signature is open. Code of one's own may change, so its signature is read anew.
     """
+    return _signature_of.__wrapped__(target) if custom.is_custom(target) else _signature_of(target)
+
+
+@cache
+def _signature_of(target: str) -> Signature:
     found = resolve(target)
     if target.startswith("."):
         return _from_schemas(target, f"aten::{target[1:]}")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the field's own name
 
-from workbench import functions
+from workbench import custom, functions
 from workbench.errors import MappingError
 
 _DTYPES = {
@@ -28,12 +28,16 @@ def torch_dtype(name: str) -> torch.dtype:
     return _DTYPES[name]  # type: ignore[no-any-return]
 
 
-@cache
 def resolve(target: str) -> Any:
     """The torch object that a target names; for a method its name.
 
     Raises `MappingError` when there is no such object.
     """
+    return custom.find(target).call if custom.is_custom(target) else _resolved(target)
+
+
+@cache
+def _resolved(target: str) -> Any:
     if target.startswith("."):
         if not hasattr(torch.Tensor, target[1:]):
             raise MappingError(f"torch.Tensor has no method '{target[1:]}'")
@@ -68,7 +72,6 @@ def _torchvision_ops() -> Any:
     return torchvision.ops
 
 
-@cache
 def is_layer(target: str) -> bool:
     """True when the target is a module class."""
     found = None if target.startswith(".") else resolve(target)

@@ -30,7 +30,9 @@ class Body:
         access: Callable[[str], str],
         inputs: Sequence[Value],
         size: Callable[[str], int],
+        taken: frozenset[str] = frozenset(),
     ) -> None:
+        self.reserved = _RESERVED | taken
         self.part = part
         self.access = access
         self.size = size
@@ -70,7 +72,7 @@ class Body:
 
     def _bind(self, value: Value, wanted: str) -> str:
         name, count = wanted, 1
-        while name in self.taken or name in _RESERVED or keyword.iskeyword(name):
+        while name in self.taken or name in self.reserved or keyword.iskeyword(name):
             count += 1
             name = f"{wanted}{count}" if not wanted[-1].isdigit() else f"{wanted}_{count}"
         self.names[value] = name

@@ -68,7 +68,7 @@ def _leaves(
 class ClassBuilder:
     """Turns the plan into classes, innermost first."""
 
-    def __init__(self, mapping: Mapping, root_name: str) -> None:
+    def __init__(self, mapping: Mapping, root_name: str, taken: frozenset[str]) -> None:
         self.mapping = mapping
         self.root_name = root_name
         self.parameters = tuple(row for row in mapping.rows if row.is_parameter)
@@ -76,7 +76,8 @@ class ClassBuilder:
         self.children = self._children()
         self.groups: dict[str, GeneratedClass] = {}
         self.order: list[GeneratedClass] = []
-        self.used = {root_name, "Scope", "Tensor", "Any"}
+        self.taken = taken
+        self.used = {root_name, "Scope", "Tensor", "Any", *taken}
         self.helpers: set[str] = set()
         self.modules: set[str] = set()
 
@@ -139,7 +140,11 @@ class ClassBuilder:
         inputs = self.mapping.program.inputs if not part.path else part.reads
         results = self.mapping.program.outputs if not part.path else part.writes
         body = Body(
-            scoped, lambda path: self.access(part.path, path), inputs, self._size(part.path)
+            scoped,
+            lambda path: self.access(part.path, path),
+            inputs,
+            self._size(part.path),
+            self.taken,
         )
         names, lines = body.write(results)
         self.helpers |= body.expressions.helpers
@@ -189,7 +194,7 @@ class ClassBuilder:
         head, _, rest = layer.target.partition(".")
         if head == "fn":
             self.helpers.add(rest)
-        else:
+        elif head != "custom":
             self.modules.add(head)
         return Made("layer", layer.target, _full_arguments(layer.target, dict(layer.arguments)))
 

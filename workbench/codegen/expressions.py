@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
 
+from workbench import custom
 from workbench.calls import Call, Dtype, Layer
 from workbench.ints import Count, Dim, IntOp, Item, Symbol
 from workbench.program import Value
@@ -103,10 +105,21 @@ class Expressions:
             return f"{PREFIX[target]}{inner if level > _UNARY else f'({inner})'}", _UNARY
         if target == "operator.getitem":
             return f"{self._tight(args[0])}[{self._index(args[1])}]", _ATOM
+        if custom.is_custom(target):
+            return self._custom(call), _ATOM
         if target.startswith("."):
             inside = self._arguments(args[1:], call.kwargs)
             return f"{self._tight(args[0])}{target}({inside})", _ATOM
         return f"{self._target(target)}({self._arguments(args, call.kwargs)})", _ATOM
+
+    def _custom(self, call: Call) -> str:
+        """A function of one's own; `apply` of an autograd function takes no keywords."""
+        code = custom.find(call.target)
+        if not custom.is_function_class(code.item):
+            return f"{code.name}({self._arguments(call.args, call.kwargs)})"
+        bound = inspect.signature(code.call).bind(*call.args, **call.kwargs)
+        bound.apply_defaults()
+        return f"{code.name}.apply({self._arguments(bound.args, {})})"
 
     def _target(self, target: str) -> str:
         head, _, rest = target.partition(".")

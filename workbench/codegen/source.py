@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping as Table
 from typing import Any
 
+from workbench import custom
 from workbench.calls import Dtype
 from workbench.codegen.classes import ClassBuilder, GeneratedClass, Made, hoist
 from workbench.codegen.expressions import literal
-from workbench.codegen.helpers import helper_source
+from workbench.codegen.helpers import helper_source, own_names
 from workbench.codegen.layout import wrap
 from workbench.codegen.plan import make_plan
-from workbench.mapping import Mapping
+from workbench.editing.calls import make_module
+from workbench.mapping import Mapping, Row
 from workbench.signatures import REQUIRED, signature_of
 
 _SCOPE = '''class Scope(nn.Module):
@@ -27,6 +29,7 @@ _SCOPE = '''class Scope(nn.Module):
             else:
                 self.register_buffer(name, part)
 '''
+_STATISTICS = ("running_mean", "running_var")
 _IMPORTS = {
     "nn": "from torch import nn",
     "F": "from torch.nn import functional as F",
@@ -40,10 +43,11 @@ def generate(mapping: Mapping, header: str, class_name: str = "Model") -> str:
 
     One class per distinct scope; the state_dict keys are those of the module that `build` makes.
     """
-    builder = ClassBuilder(mapping, class_name)
+    own = _own_code(mapping)
+    builder = ClassBuilder(mapping, class_name, own_names(own))
     classes = builder.build(make_plan(mapping.rows, mapping.program.outputs))
     hoist(classes)
-    helpers, imports = helper_source(builder.helpers)
+    helpers, imports = helper_source(builder.helpers, own)
     body = [_class(cls) for cls in classes]
     text = "\n\n".join(body)
     if "Scope(" in text:
@@ -56,6 +60,12 @@ def generate(mapping: Mapping, header: str, class_name: str = "Model") -> str:
     parts += [*body, _loading(mapping, class_name)]
     joined = "\n\n\n".join(part.strip("\n") for part in parts)
     return f'"""{header}"""\n\n{joined}\n'
+
+
+def _own_code(mapping: Mapping) -> tuple[str, ...]:
+    """The custom targets of all rows, in the order in which they are first used."""
+    found = (target for row in mapping.walk() for target in custom.used_in(row.call))
+    return tuple(dict.fromkeys(found))
 
 
 def _sorted_imports(lines: set[str]) -> str:
@@ -139,7 +149,7 @@ def _layer(made: Made, cls: GeneratedClass, place: tuple[str, ...]) -> str:
             continue
         text = hoisted or literal(given)
         parts.append(text if name in leading else f"{name}={text}")
-    target = made.target.removeprefix("fn.")
+    target = made.target.removeprefix("fn.").removeprefix(custom.PREFIX)
     return f"{target}({', '.join(parts)})"
 
 
@@ -204,11 +214,18 @@ def state_weights(mapping: Mapping) -> list[tuple[str, Any, bool]]:
     """(state_dict key, weight, is it a buffer) for every stored tensor of the model."""
     found = []
     for row in mapping.walk():
+        buffers = _buffers(row)
         for key, weight in row.weights.items():
             name = f"{row.path}.{key}" if key else row.path
-            buffer = row.target == "buffer" or key in ("running_mean", "running_var")
-            found.append((name, weight, buffer))
+            found.append((name, weight, key in buffers))
     return found
+
+
+def _buffers(row: Row) -> set[str]:
+    """The keys of a row's weights that are buffers."""
+    if row.layer is not None and custom.is_custom(row.target):
+        return set(dict(make_module(row.layer).named_buffers()))
+    return {key for key in row.weights if row.target == "buffer" or key in _STATISTICS}
 
 
 def _table(entries: Table[str, str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping as Dict
 from dataclasses import replace
 from typing import Any
 
+from workbench import custom
 from workbench.calls import Layer, Weight
 from workbench.editing.calls import fitted, main_call, reads_of, retarget, swap, with_arguments
 from workbench.editing.merge import original_of
@@ -46,10 +47,21 @@ def applied(mapping: Mapping, original: Row, merged: Dict[str, Any]) -> Row:
     if merged.get("note"):
         notes.append(merged["note"])
     status = original.status if call is None or not merged else "edited"
+    rule, doc = original.rule, original.doc
+    if "target" in merged and custom.is_custom(merged["target"]):
+        code = custom.find(merged["target"])
+        status, rule, doc = "custom", code.place, code.doc
     path = merged.get("rename", original.path)
     outputs = _places(original) if original.call is None and call is not None else original.outputs
     return replace(
-        original, path=path, call=call, outputs=outputs, notes=tuple(notes), status=status
+        original,
+        path=path,
+        call=call,
+        outputs=outputs,
+        notes=tuple(notes),
+        status=status,
+        rule=rule,
+        doc=doc,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from workbench import custom
 from workbench.calls import Call, Dtype, Layer, Permuted, Weight, calls_in, values_of
 from workbench.errors import MappingError
 from workbench.ints import Symbol
@@ -214,7 +215,12 @@ def fitted(
     missing and cannot be told from the operator's inputs, or the steps give another shape.
     """
     module = make_module(layer)
-    shapes = {key: tuple(t.shape) for key, t in (*module.named_parameters(), *_buffers(module))}
+    if custom.is_custom(layer.target):
+        shapes, free = custom.stored_keys(module)
+        state = module.state_dict()
+        shapes |= {key: tuple(state[key].shape) for key in free if key in layer.weights}
+    else:
+        shapes = {key: tuple(t.shape) for key, t in (*module.named_parameters(), *_buffers(module))}
     weights = {key: weight for key, weight in layer.weights.items() if key in shapes}
     notes = [
         f"{key} left out: {layer.target} has none" for key in layer.weights if key not in shapes
@@ -235,6 +241,8 @@ def make_module(layer: Layer) -> nn.Module:
             f"{layer.target} needs {', '.join(missing)}", "Give them as arguments in the same edit."
         )
     arguments = {name: _literal(value) for name, value in layer.arguments.items()}
+    if custom.is_custom(layer.target):
+        return custom.make(layer.target, arguments)
     constructor = resolve(layer.target)
     if "device" in inspect.signature(constructor).parameters:
         arguments["device"] = "meta"

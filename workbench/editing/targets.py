@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own name
 from torch import nn
 
-from workbench import functions
+from workbench import custom, functions
 from workbench.errors import MappingError
 from workbench.mapping import Row
 from workbench.targets import resolve
@@ -58,6 +58,9 @@ def check_target(target: object) -> str:
     if not isinstance(target, str) or not target.strip():
         raise MappingError("a target is a text such as nn.Linear, F.relu, torch.add or .reshape")
     target = target.strip()
+    if custom.is_custom(target):
+        custom.find(target)
+        return target
     if target.startswith("."):
         if (
             _METHOD.match(target)
@@ -96,7 +99,7 @@ def suggestions(row: Row, others: Iterable[Row] = (), limit: int = 60) -> list[s
         found.update(dict.fromkeys(_named_like(target.rpartition(".")[2])))
     for target in list(found):
         found.update(dict.fromkeys(_family(target)))
-    return [target for target in found if target][:limit]
+    return [*[target for target in found if target][:limit], *custom.names()]
 
 
 def _is_module(item: Any) -> bool:

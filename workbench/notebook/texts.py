@@ -114,7 +114,7 @@ def _default(told: Signature | None, name: str, row: Row) -> Any:
 def missing_arguments(row: Row, target: str, given: Dict[str, Any]) -> list[str]:
     """The arguments that a new target needs and that neither the row nor the edit gives."""
     told = _signature(target)
-    if told is None or not target.startswith(("nn.", "fn.")):
+    if told is None or not target.startswith(("nn.", "fn.", "custom.")):
         return []
     have = {slot.name for slot in slots(main_call(row.call))} | set(given)
     return [a.name for a in told.arguments if a.required and a.name not in have]

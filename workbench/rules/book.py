@@ -11,6 +11,7 @@ from typing import Any
 from workbench.calls import Call, Layer, Result
 from workbench.errors import UnsupportedOp
 from workbench.numbers import shortest
+from workbench.places import place
 from workbench.program import Op, Value
 from workbench.rules.context import Context
 
@@ -116,7 +117,7 @@ def _place(function: Callable[..., Any]) -> str:
     path = Path(code.co_filename)
     if path.is_relative_to(_PACKAGE):
         path = path.relative_to(_PACKAGE)
-    return f"{path}:{code.co_firstlineno}"
+    return place(str(path), code.co_firstlineno)
 
 
 #: The book that every migration starts from. A migration's own book extends it.
