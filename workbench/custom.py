@@ -123,7 +123,8 @@ def _callable(item: Any) -> Callable[..., Any]:
     def apply(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)  # `apply` itself takes no keywords
         bound.apply_defaults()
-        if torch.jit.is_tracing():  # TorchScript keeps what `forward` does, not Python's function
+        # TorchScript keeps what `forward` does, not a function of Python
+        if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
             context = () if own_context else (FunctionCtx(),)
             return item.forward(*context, *bound.args)
         return item.apply(*bound.args)
