@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 
 from workbench import custom
-from workbench.calls import Call, Dtype, Layer
+from workbench.calls import Call, Device, Dtype, Layer
 from workbench.control_flow import For, If, While
 from workbench.errors import ConversionError, MappingError
 from workbench.ints import Count, Dim, IntOp, Item, Symbol
@@ -209,6 +209,8 @@ class _GraphBuilder:
                 raise MappingError(f"{self.row} reads {argument!r}, which no row makes") from None
         if isinstance(argument, Symbol):
             return self._symbol(argument)
+        if isinstance(argument, Device):
+            return self._device(argument)
         if isinstance(argument, Dtype):
             return torch_dtype(argument.name)
         if isinstance(argument, Call):
@@ -227,6 +229,12 @@ class _GraphBuilder:
         node = self.graph.create_node(kind, target, args, kwargs, name.replace(".", "_") or None)
         node.meta["row"] = self.row
         return node
+
+    def _device(self, device: Device) -> fx.Node:
+        if device not in self.nodes:
+            args = (self.argument(device.value), "device")
+            self.nodes[device] = self._node("call_function", getattr, args, {}, "")
+        return self.nodes[device]
 
     def _symbol(self, symbol: Symbol) -> fx.Node:
         if symbol in self.nodes:

@@ -10,8 +10,8 @@ Targets are written as in source code:
     "ops.roi_align"  torchvision.ops
     "fn.pad_same"    a helper of workbench/functions.py; "fn.SomeClass" works as a layer too
 
-Arguments are values of the program, symbolic integers, numbers, strings, `Dtype`, slices, nested
-calls, and tuples or lists of those.
+Arguments are values of the program, symbolic integers, numbers, strings, `Dtype`, `Device`, slices,
+nested calls, and tuples or lists of those.
 """
 
 from __future__ import annotations
@@ -31,6 +31,13 @@ class Dtype:
     """A torch dtype by Paddle's name; written `torch.float32`."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The device of a value; written `x.device`."""
+
+    value: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +309,8 @@ def values_of(argument: Any) -> Iterator[Value]:
         yield argument
     elif isinstance(argument, Symbol):
         yield from values_in(argument)
+    elif isinstance(argument, Device):
+        yield argument.value
     elif isinstance(argument, (Call, Layer)):
         yield from values_of(argument.args)
         yield from values_of(tuple(argument.kwargs.values()))

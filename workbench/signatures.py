@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from workbench import custom
-from workbench.calls import Call, Dtype, Layer
+from workbench.calls import Call, Device, Dtype, Layer
 from workbench.ints import Symbol
 from workbench.program import Value
 from workbench.targets import is_layer, resolve
@@ -120,7 +120,8 @@ def _fits(kind: str, value: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind == "str":
         return isinstance(value, str)
-    return isinstance(value, Dtype) if kind == "dtype" else False
+    wanted = {"dtype": Dtype, "device": Device}.get(kind)
+    return wanted is not None and isinstance(value, wanted)
 
 
 def signature_of(target: str) -> Signature:
@@ -276,6 +277,8 @@ _SCHEMA_TYPES = {
 def _schema_kinds(told: Any) -> tuple[str, ...]:
     if told.name == "dtype":
         return "dtype", "none"
+    if told.name == "device":
+        return "device", "none"
     text = str(told.type)
     optional = text.startswith("Optional[")
     kinds = _SCHEMA_TYPES.get(

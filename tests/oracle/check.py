@@ -25,8 +25,8 @@ FILES = (("program", "pdmodel"), ("params", "pdiparams"))
 
 def check(
     case: Case, oracle: PaddleProcess, folder: Path, translator: PaddleProcess | None = None
-) -> None:
-    """Raise AssertionError when the converted case differs from Paddle.
+) -> torch.nn.Module | None:
+    """Raise AssertionError when the converted case differs from Paddle; None for a refused one.
 
     A `translator` means that the oracle writes Paddle 2's format.
     """
@@ -38,7 +38,7 @@ def check(
         "inputs": {name: [spec.declared, spec.dtype] for name, spec in case.inputs.items()},
         "grad": case.grad, "runs": runs, "scale": case.scale,
     }  # fmt: skip
-    told = _ask(oracle, request, folder)
+    told = ask(oracle, request, folder)
     saved = _translated(translator, folder) if translator else folder
     program = read_program(saved / "inference.json")
     present = {op.name for op in program.walk()}
@@ -52,13 +52,14 @@ def check(
             build(mapping)
         except ConversionError as error:
             assert case.refused in str(error), error
-            return
+            return None
         raise AssertionError(f"converted, but should be refused with: {case.refused}")
     module = build(mapping)
     for run in range(runs):
         _compare_run(case, module, folder, run, told["dtypes"])
     if case.compare == "values":
         _compare_source(case, mapping, module, runs)
+    return module
 
 
 def _translated(translator: PaddleProcess, folder: Path) -> Path:
@@ -76,12 +77,11 @@ def _compare_source(case: Case, mapping: Mapping, module: torch.nn.Module, runs:
     written = scope["Model"]().eval()
     written.load_state_dict(module.state_dict())
     for run in range(runs):
-        feed = [_tensor(array, spec.dtype) for array, spec in _pairs(case, run)]
-        results = [one(*(tensor.clone() for tensor in feed)) for one in (module, written)]
+        results = [one(*feed(case, run)) for one in (module, written)]
         torch.testing.assert_close(*results, rtol=0, atol=0, equal_nan=True)
 
 
-def _ask(oracle: PaddleProcess, request: dict[str, Any], folder: Path) -> Any:
+def ask(oracle: PaddleProcess, request: dict[str, Any], folder: Path) -> Any:
     """Ask the oracle; again in a new process, since Paddle's tracer crashes now and then."""
     for _ in range(2):
         try:
@@ -94,11 +94,11 @@ def _ask(oracle: PaddleProcess, request: dict[str, Any], folder: Path) -> Any:
 def _compare_run(
     case: Case, module: torch.nn.Module, folder: Path, run: int, dtypes: list[str]
 ) -> None:
-    feed = [_tensor(array, spec.dtype) for array, spec in _pairs(case, run)]
-    for tensor in feed:
+    inputs = feed(case, run)
+    for tensor in inputs:
         if case.grad and tensor.is_floating_point():
             tensor.requires_grad_(True)
-    results = module(*feed)
+    results = module(*inputs)
     results = list(results) if isinstance(results, (tuple, list)) else [results]
     expected = np.load(folder / f"run{run}.npz")
     assert len(results) == len(dtypes), f"{len(results)} outputs, Paddle has {len(dtypes)}"
@@ -112,7 +112,7 @@ def _compare_run(
         if case.compare == "values":
             compare(result.detach(), reference, case.rtol, case.atol, where)
     if case.grad:
-        _compare_gradients(case, feed, results, expected)
+        _compare_gradients(case, inputs, results, expected)
 
 
 def compare(
@@ -131,7 +131,7 @@ def compare(
 
 
 def _compare_gradients(
-    case: Case, feed: list[torch.Tensor], results: list[torch.Tensor], expected: Any
+    case: Case, inputs: list[torch.Tensor], results: list[torch.Tensor], expected: Any
 ) -> None:
     loss = sum(
         (
@@ -141,7 +141,7 @@ def _compare_gradients(
         for result in results
         if result.is_floating_point()
     )
-    wanted = [tensor for tensor in feed if tensor.requires_grad]
+    wanted = [tensor for tensor in inputs if tensor.requires_grad]
     grads = torch.autograd.grad(loss, wanted, allow_unused=True)  # type: ignore[arg-type]
     for number, (tensor, grad) in enumerate(zip(wanted, grads, strict=True)):
         found = torch.zeros_like(tensor) if grad is None else grad
@@ -151,8 +151,10 @@ def _compare_gradients(
         )  # fmt: skip
 
 
-def _pairs(case: Case, run: int) -> list[tuple[np.ndarray, Any]]:
-    return list(zip(case.arrays(run).values(), case.inputs.values(), strict=True))
+def feed(case: Case, run: int) -> list[torch.Tensor]:
+    """The inputs of one run as tensors of their own."""
+    pairs = zip(case.arrays(run).values(), case.inputs.values(), strict=True)
+    return [_tensor(array, spec.dtype) for array, spec in pairs]
 
 
 def _tensor(array: np.ndarray, dtype: str) -> torch.Tensor:

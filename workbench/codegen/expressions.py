@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench import custom
-from workbench.calls import Call, Dtype, Layer
+from workbench.calls import Call, Device, Dtype, Layer
 from workbench.ints import Count, Dim, IntOp, Item, Symbol
 from workbench.program import Value
 
@@ -52,6 +52,8 @@ class Expressions:
             return self.name(argument), _ATOM
         if isinstance(argument, Symbol):
             return self._symbol(argument)
+        if isinstance(argument, Device):
+            return f"{self._tight(argument.value)}.device", _ATOM
         if isinstance(argument, Layer):
             inside = self._arguments(argument.args, argument.kwargs)
             return f"{self.layer(argument)}({inside})", _ATOM

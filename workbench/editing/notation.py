@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.calls import Call, Dtype, Layer, values_of
+from workbench.calls import Call, Device, Dtype, Layer, values_of
 from workbench.editing.targets import check_target
 from workbench.ints import Count, Dim, IntOp, Item, Symbol, int_op
 from workbench.mapping import Mapping, Row
@@ -137,6 +137,8 @@ def show(argument: Any, names: Names) -> str:
         return str(torch_dtype(argument.name))
     if isinstance(argument, Value):
         return names.text(argument)
+    if isinstance(argument, Device):
+        return f"{names.text(argument.value)}.device"
     if isinstance(argument, Symbol):
         return _show_symbol(argument, names)
     if isinstance(argument, Call):
@@ -285,6 +287,10 @@ class _Parser:
         text = ast.unparse(node)
         if text in _TORCH_DTYPES:
             return Dtype(_TORCH_DTYPES[text])
+        if node.attr == "device":
+            value = self.read(node.value)
+            if isinstance(value, Value):
+                return Device(value)
         raise ValueError(f"'{text}' cannot be used in an argument")
 
     def _subscript(self, node: ast.Subscript) -> Any:

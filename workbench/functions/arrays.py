@@ -27,9 +27,9 @@ def array_write(array: list[Any], x: Tensor, index: Any) -> list[Any]:
     return array
 
 
-def array_length(array: list[Tensor]) -> Tensor:
+def array_length(array: list[Tensor], device: torch.device | None = None) -> Tensor:
     """Number of elements, int64 of shape [1]."""
-    return torch.tensor([len(array)])
+    return torch.tensor([len(array)], device=device)
 
 
 def array_pop(array: list[Tensor], index: int = -1) -> tuple[list[Tensor], Tensor]:
@@ -41,7 +41,8 @@ def array_pop(array: list[Tensor], index: int = -1) -> tuple[list[Tensor], Tenso
 def array_to_tensor(array: list[Tensor], axis: int, use_stack: bool) -> tuple[Tensor, Tensor]:
     """All elements joined, and the size of each along the axis (int32)."""
     joined = torch.stack(array, dim=axis) if use_stack else torch.cat(array, dim=axis)
-    return joined, torch.tensor([element.shape[axis] for element in array], dtype=torch.int32)
+    sizes = [element.shape[axis] for element in array]
+    return joined, torch.tensor(sizes, dtype=torch.int32, device=joined.device)
 
 
 def add_arrays(arrays: list[list[Tensor]]) -> list[Tensor]:

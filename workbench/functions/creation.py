@@ -18,10 +18,14 @@ def padded_diag(x: Tensor, offset: int, padding: float) -> Tensor:
 
 
 def linspace(
-    start: float | Tensor, end: float | Tensor, steps: int, dtype: torch.dtype = torch.float32
+    start: float | Tensor,
+    end: float | Tensor,
+    steps: int,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | None = None,
 ) -> Tensor:
     """Evenly spaced numbers, both ends included; torch.export keeps `steps` dynamic."""
-    places = torch.arange(steps, dtype=dtype)
+    places = torch.arange(steps, dtype=dtype, device=device)
     return start + places * ((end - start) / places[-1:].clamp(min=1))
 
 

@@ -93,10 +93,10 @@ def edit_distance(
     normalized: bool,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Number of sequences, and the Levenshtein distance of each pair as (batch, 1)."""
-    pairs = zip(hypotheses.tolist(), references.tolist(), strict=True)
-    counts = zip(lengths.flatten().tolist(), reference_lengths.flatten().tolist(), strict=True)
+    pairs = zip(hypotheses.cpu().tolist(), references.cpu().tolist(), strict=True)
+    counts = (x.flatten().cpu().tolist() for x in (lengths, reference_lengths))
     distances = []
-    for (words, wanted), (size, length) in zip(pairs, counts, strict=True):
+    for (words, wanted), size, length in zip(pairs, *counts, strict=True):
         row = list(range(length + 1))
         for i, word in enumerate(words[:size], 1):
             previous, row = row, [i]
@@ -104,7 +104,8 @@ def edit_distance(
                 replaced = previous[j - 1] + (word != want)
                 row.append(min(previous[j] + 1, row[j - 1] + 1, replaced))
         distances.append([row[-1] / length if normalized else float(row[-1])])
-    return torch.tensor([len(distances)]), torch.tensor(distances)
+    device = hypotheses.device
+    return torch.tensor([len(distances)], device=device), torch.tensor(distances, device=device)
 
 
 def gru_unit(

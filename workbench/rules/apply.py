@@ -13,6 +13,7 @@ from workbench.passes.rewrite import producers
 from workbench.program import Block, Op, Program, Value, is_float, is_integer
 from workbench.rules.book import DEFAULT, RuleBook
 from workbench.rules.context import Context
+from workbench.rules.placement import place
 from workbench.scopes import Namer
 
 #: Operators that make a constant; they keep their own rule although their elements are known.
@@ -23,7 +24,8 @@ def make_mapping(program: Program, book: RuleBook = DEFAULT) -> Mapping:
     """Apply the rules to every live op; ops that no rule serves become *unsupported* rows."""
     maker = _Maker(program, book)
     rows, _ = maker.block(program.block, set(program.block.results))
-    return _named(Mapping(program, (*maker.parameter_rows(), *rows)))
+    rows = place((*maker.parameter_rows(), *rows), program.inputs)
+    return _named(Mapping(program, rows))
 
 
 class _Maker:

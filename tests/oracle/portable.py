@@ -1,0 +1,106 @@
+"""What can be done with a converted case afterwards: export, trace, move to an accelerator.
+
+Each check takes the second sizes of the case's dynamic dimensions after an example of the first
+ones, and compares with the module itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tests.oracle.accelerator import moved
+from tests.oracle.case import Case
+from tests.oracle.check import ask, feed
+from workbench.builder import build
+from workbench.paddle_side.process import PaddleProcess
+from workbench.passes import run_passes
+from workbench.readers.pdiparams import bind_parameters
+from workbench.readers.pir_json import read_program
+from workbench.rules.apply import make_mapping
+
+AUTO = torch.export.Dim.AUTO  # type: ignore[attr-defined]
+
+
+def write_program(case: Case, oracle: PaddleProcess, folder: Path) -> None:
+    """Let Paddle export a case; nothing is run."""
+    ask(oracle, {
+        "expression": case.expression, "layers": case.layers, "setup": case.setup,
+        "inputs": {name: [spec.declared, spec.dtype] for name, spec in case.inputs.items()},
+        "grad": False, "runs": 0, "scale": case.scale,
+    }, folder)  # fmt: skip
+
+
+def converted(folder: Path) -> nn.Module:
+    """The module for what `write_program` wrote."""
+    program = read_program(folder / "inference.json")
+    program = run_passes(bind_parameters(program, folder / "inference.pdiparams"))
+    return build(make_mapping(program))
+
+
+def exported(case: Case, module: nn.Module, example: list[Tensor]) -> Callable[..., Any]:
+    """The module through `torch.export`, its dynamic dimensions kept."""
+    shapes = tuple(
+        {axis: AUTO for axis, dim in enumerate(spec.dims) if isinstance(dim, str)} or None
+        for spec in case.inputs.values()
+    )
+    program = torch.export.export(module, tuple(example), dynamic_shapes=shapes, strict=False)
+    return program.module()
+
+
+def traced(case: Case, module: nn.Module, example: list[Tensor]) -> Callable[..., Any]:
+    """The module through `torch.jit.trace`."""
+    return torch.jit.trace(  # type: ignore[no-untyped-call, no-any-return]
+        module, tuple(example), check_trace=False, strict=False
+    )
+
+
+def on_accelerator(case: Case, module: nn.Module, example: list[Tensor]) -> Callable[..., Any]:
+    """The module on a device where the CPU's tensors cannot be used."""
+    return lambda *inputs: moved(module, list(inputs))
+
+
+CHECKS = {"export": exported, "trace": traced, "device": on_accelerator}
+
+
+def failure(case: Case, module: nn.Module, name: str) -> str:
+    """Why one check fails, in a line; empty when it holds."""
+    last = 1 if case.dynamic else 0
+    logging.getLogger("torch").setLevel(logging.CRITICAL)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        expected = module(*feed(case, last))
+        try:
+            found = CHECKS[name](case, module, feed(case, 0))(*feed(case, last))
+            _compare(case, found, expected)
+        except Exception as error:  # noqa: BLE001 - exporters raise anything
+            return _line(error)
+    return ""
+
+
+def _compare(case: Case, found: Any, expected: Any) -> None:
+    pairs = zip(_listed(found), _listed(expected), strict=True)
+    for number, (one, other) in enumerate(pairs):
+        where = f"output {number}"
+        assert one.dtype == other.dtype, f"{where}: {one.dtype}, should be {other.dtype}"
+        shapes = tuple(one.shape), tuple(other.shape)
+        assert shapes[0] == shapes[1], f"{where}: shape {shapes[0]}, should be {shapes[1]}"
+        if case.compare == "values" and not np.isin("empty", case.ops):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+def _listed(results: Any) -> list[Tensor]:
+    return list(results) if isinstance(results, (tuple, list)) else [results]
+
+
+def _line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = next((line for line in lines if not line.startswith("The following")), "")
+    return f"{type(error).__name__}: {told}"[:300]
