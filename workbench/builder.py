@@ -22,14 +22,17 @@ from workbench.targets import resolve, torch_dtype
 from workbench.weights import WeightStore
 
 
-def build(mapping: RowMapping, class_name: str = "Model") -> fx.GraphModule:
+def build(
+    mapping: RowMapping, class_name: str = "Model", weights: WeightStore | None = None
+) -> fx.GraphModule:
     """The converted model: eval mode, weights loaded, one module per layer row.
 
     Its inputs are positional in feed order; it returns a tensor, or a tuple in fetch order.
+    `weights` gives the tensors in place of the model's file.
     Raises `ConversionError` naming every operator that no rule could serve.
     """
     raise_unsupported(mapping)
-    builder = _Builder(WeightStore(mapping.program.parameters))
+    builder = _Builder(weights or WeightStore(mapping.program.parameters))
     outputs = mapping.program.outputs
     module = builder.graph_module(
         mapping.program.inputs, mapping.rows, outputs, class_name, single=len(outputs) == 1

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from workbench.integrity import Integrity
 from workbench.program import Value
 
 Lookup = Callable[[Value], "torch.Tensor | None"]
@@ -17,17 +18,34 @@ _NARROW = (torch.float32, torch.float16, torch.bfloat16)
 
 
 class RowRunner:
-    """The nodes of a GraphModule grouped by mapping row, in order."""
+    """The nodes of a GraphModule grouped by mapping row, in order.
 
-    def __init__(self, module: fx.GraphModule) -> None:
+    `integrity` says to which row nodes belong that were added by hand. `borrowed` holds the other
+    rows that the last run of a row alone had to compute, because their values are not recorded.
+    """
+
+    def __init__(self, module: fx.GraphModule, integrity: Integrity | None = None) -> None:
         self.module = module
-        self.modules = dict(module.named_modules())
+        self.modules = dict(module.named_modules(remove_duplicate=False))
+        self.integrity = integrity or Integrity()
+        self.borrowed: set[str] = set()
         self.rows: dict[str, list[fx.Node]] = {}
         self.placeholders = [node for node in module.graph.nodes if node.op == "placeholder"]
         for node in module.graph.nodes:
             if node.op not in ("placeholder", "output"):
-                self.rows.setdefault(node.meta["row"], []).append(node)
+                self.rows.setdefault(self.row(node), []).append(node)
         self.last_use = self._last_uses()
+
+    def row(self, node: fx.Node) -> str:
+        """Path of the row that a node belongs to."""
+        return str(self.integrity.rows.get(node, node.meta.get("row", "")))
+
+    def value(self, node: fx.Node) -> Value | None:
+        """The program value that a node stands for, if it does."""
+        if node in self.integrity.values:
+            return self.integrity.values[node]
+        value = node.meta.get("value")
+        return value if isinstance(value, Value) else None
 
     def _last_uses(self) -> dict[str, list[fx.Node]]:
         """For each row, the nodes that no later row reads."""
@@ -42,7 +60,7 @@ class RowRunner:
             for source in (*node.all_input_nodes, node):
                 if source not in seen:
                     seen.add(source)
-                    freed.setdefault(node.meta["row"], []).append(source)
+                    freed.setdefault(self.row(node), []).append(source)
         return freed
 
     def chain(self, inputs: Iterable[torch.Tensor]) -> Chain:
@@ -54,13 +72,15 @@ class RowRunner:
         env: dict[fx.Node, Any] = {}
         modules = self._modules(self.rows[row], double)
         made: dict[Value, Any] = {}
+        self.borrowed = set()
         with torch.no_grad():
             for node in self.rows[row]:
                 wanted = _Wide(node) if double else node
                 result = self.run(wanted, lambda n: self._fetch(n, env, reference, double), modules)
                 env[node] = widen(result) if double else result
-                if "value" in node.meta:
-                    made[node.meta["value"]] = env[node]
+                value = self.value(node)
+                if value is not None:
+                    made[value] = env[node]
         return made
 
     def _fetch(
@@ -69,11 +89,12 @@ class RowRunner:
         """A node's value outside the row: Paddle's where known, else computed from Paddle's."""
         if node in env:
             return env[node]
-        value = node.meta.get("value")
-        known = reference(value) if isinstance(value, Value) else None
+        value = self.value(node)
+        known = reference(value) if value is not None else None
         if known is not None:
             env[node] = _sharper(known) if double else known
         else:
+            self.borrowed.add(self.row(node))
             modules = self._modules([node], double)
             env[node] = self.run(node, lambda n: self._fetch(n, env, reference, double), modules)
         return env[node]
@@ -116,8 +137,8 @@ class Chain:
         with torch.no_grad():
             for node in runner.rows[row]:
                 result = runner.run(node, self.env.__getitem__, modules)
-                value = node.meta.get("value")
-                if isinstance(value, Value):
+                value = runner.value(node)
+                if value is not None:
                     made[value] = result = change(value, result) if change else result
                 self.env[node] = result
         for node in runner.last_use.get(row, ()):

@@ -46,7 +46,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class LayerCheck:
-    """A layer checked *alone* (fed Paddle's own inputs) and *in the chain* (fed our own)."""
+    """A layer checked *alone* (fed Paddle's own inputs) and *in the chain* (fed our own).
+
+    `changed` tells what of the module is not as the mapping and the model's file say, which numbers
+    on sample inputs may not show.
+    """
 
     path: str
     ops: tuple[str, ...]
@@ -56,16 +60,30 @@ class LayerCheck:
     alone: Check
     chain: Check
     health: tuple[str, ...] = ()
+    changed: str = ""
 
     @property
     def verdict(self) -> str:
         """Verdict alone: an error in the chain may come from an earlier layer."""
+        if self.changed:
+            return "wrong"
         return self.alone.verdict if self.alone.verdict != "unchecked" else self.chain.verdict
 
     @property
     def failed(self) -> bool:
         """True when the layer itself is at fault."""
-        return self.alone.failed
+        return self.alone.failed or bool(self.changed)
+
+    @property
+    def why(self) -> str:
+        """What is wrong with the layer, in words; empty when nothing is."""
+        if not (self.failed or self.chain.failed):
+            return ""
+        check = self.alone if self.alone.failed or self.changed else self.chain
+        told = check.problem if check.failed else ""
+        if not told and check.failed and check.error is not None:
+            told = f"error {check.error.max_abs:.3g}, {check.ratio:.3g}× what rounding explains"
+        return "; ".join(filter(None, [self.changed, told])) or "differs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +147,9 @@ class Verification:
         """The first layer that differs alone; else the first that differs in the chain, if the
         model fails.
         """
-        for layer in self.layers:
-            if layer.failed:
-                return layer
+        causes = self.root_causes
+        if causes:
+            return causes[0]
         if not self.passed:
             for layer in self.layers:
                 if layer.chain.failed:
@@ -139,9 +157,22 @@ class Verification:
         return None
 
     @property
+    def root_causes(self) -> tuple[LayerCheck, ...]:
+        """The layers at fault themselves, in program order; all other errors come from these.
+
+        Of a loop or branch and the layers inside it that are at fault, only those inside.
+        """
+        bad = [layer for layer in self.layers if layer.failed]
+        return tuple(
+            layer
+            for layer in bad
+            if not any(other.path.startswith(f"{layer.path}.") for other in bad)
+        )
+
+    @property
     def verdict(self) -> str:
         """Worst verdict of layers alone and outputs."""
-        found = [layer.alone.verdict for layer in self.layers]
+        found = [layer.verdict if layer.changed else layer.alone.verdict for layer in self.layers]
         found += [output.check.verdict for output in self.outputs]
         return max(found, key=VERDICTS.index, default="unchecked")
 
@@ -170,14 +201,9 @@ class Verification:
             return f"passed: {count} layers agree with Paddle within rounding{told}"
         bad = self.first_mismatch
         if bad is None:
-            return "failed: the outputs differ although every layer agrees"
-        check = bad.alone if bad.alone.failed else bad.chain
-        how = check.problem or (
-            f"error {check.error.max_abs:.3g}, {check.ratio:.3g}× what rounding explains"
-            if check.error
-            else "differs"
-        )
-        return f"failed: first layer that differs is {bad.path} ({', '.join(bad.ops)}): {how}"
+            told = next((o.check.problem for o in self.outputs if o.check.problem), "")
+            return f"failed: {told or 'the outputs differ although every layer agrees'}"
+        return f"failed: first layer that differs is {bad.path} ({', '.join(bad.ops)}): {bad.why}"
 
     def frame(self) -> pd.DataFrame:
         """One line a layer: errors alone and in the chain, tolerances, verdicts, health."""
@@ -202,7 +228,7 @@ class Verification:
 
 def _severity(layer: LayerCheck) -> tuple[int, int, float]:
     return (
-        VERDICTS.index(layer.alone.verdict),
+        VERDICTS.index(layer.verdict if layer.changed else layer.alone.verdict),
         VERDICTS.index(layer.chain.verdict),
         layer.alone.ratio,
     )
@@ -226,6 +252,7 @@ def _line(layer: LayerCheck) -> dict[str, Any]:
         line[f"{name}_verdict"] = check.verdict
     line["l2_threshold"] = _document_verdict(layer.alone.error)
     line["problem"] = layer.alone.problem or layer.chain.problem
+    line["changed"] = layer.changed
     line["health"] = "; ".join(layer.health)
     return line
 

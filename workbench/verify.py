@@ -8,48 +8,34 @@ every layer a random error as large as the one measured there, and shows how far
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import fx
 
-from workbench.mapping import Mapping, Row
+from workbench.integrity import Integrity, check_integrity
+from workbench.judging import DECISIONS, WRONG, compare, first_line, health_of, judge, worst
+from workbench.mapping import Mapping, Row, walk_rows
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
 from workbench.program import ARRAY, Program, Value
 from workbench.row_runner import Chain, Change, RowRunner
-from workbench.statistics import ErrorStats, error_stats, largest_difference
 from workbench.verification import Check, LayerCheck, OutputCheck, Run, Verification
 from workbench.weights import as_tensor
 
-#: How many times the rounding noise of our own run Paddle's result may be away.
-NOISE_FACTOR = 8.0
-#: Rounding that even a single operation is allowed, in units of the dtype's epsilon at full scale.
-EPSILONS = 8.0
-#: Beyond this many tolerances a difference is *wrong*, below *suspicious*.
-WRONG = 10.0
-
-#: A reference whose largest magnitude is below this proves nothing.
-VANISHING = 1e-10
-
-#: Operators that turn numbers into decisions: rounding upstream can flip them.
-DECISIONS = {
-    "argmax", "argmin", "topk", "argsort", "sort", "kthvalue", "mode", "median", "nanmedian",
-    "round", "floor", "ceil", "trunc", "sign", "floor_divide", "remainder", "equal", "not_equal",
-    "less_than", "less_equal", "greater_than", "greater_equal", "nonzero", "unique", "where",
-    "multiclass_nms3", "matrix_nms", "nms", "generate_proposals", "distribute_fpn_proposals",
-    "isclose", "searchsorted", "bucketize", "if", "while", "cast", "viterbi_decode",
-    "unique_consecutive", "quantize_linear", "fake_quantize_dequantize_moving_average_abs_max",
-    "fake_channel_wise_quantize_dequantize_abs_max", "fake_quantize_dequantize_abs_max",
-    "max_pool2d_with_index", "yolo_box", "gather_tree",
-}  # fmt: skip
+__all__ = [
+    "WRONG", "check_references", "check_row", "health_of", "judge", "overwritten",
+    "reference_tensor", "verify",
+]  # fmt: skip
 
 #: In-place operators whose first operand is only read.
 _STATISTICS = {"pd_op.batch_norm_", "pd_op.sync_batch_norm_"}
+_UNCHECKED = Check("unchecked")
 
 Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 
@@ -97,15 +83,19 @@ def check_references(
     references: Sequence[Reference],
     progress: Progress = lambda items, _: items,
 ) -> tuple[Run, ...]:
-    """Compare the module with values that Paddle computed earlier."""
-    runner = RowRunner(module)
-    return tuple(_Run(mapping, runner, reference).check(progress) for reference in references)
+    """Compare the module with values that Paddle computed earlier, and with the model's file."""
+    integrity = check_integrity(mapping, module)
+    runner = RowRunner(module, integrity)
+    with _untouched(module):
+        return tuple(
+            _Run(mapping, runner, reference, integrity).check(progress) for reference in references
+        )
 
 
 def check_row(mapping: Mapping, path: str, reference: Reference, module: fx.GraphModule) -> Check:
     """Check one layer alone on recorded values, for instance after an edit."""
-    row = mapping[path]
-    return _Run(mapping, RowRunner(module), reference).alone(row)
+    with _untouched(module):
+        return _Run(mapping, RowRunner(module), reference).alone(mapping[path])
 
 
 def reference_tensor(reference: Reference, value: Value) -> torch.Tensor | None:
@@ -117,16 +107,44 @@ def reference_tensor(reference: Reference, value: Value) -> torch.Tensor | None:
     return as_tensor(np.asarray(array), dtype)
 
 
+@contextmanager
+def _untouched(module: fx.GraphModule) -> Iterator[None]:
+    """A layer in training mode updates its statistics when it runs: put them back."""
+    kept = [
+        (buffer, buffer.clone())
+        for part in module.modules()
+        if part.training
+        for buffer in part._buffers.values()
+        if buffer is not None
+    ]
+    try:
+        yield
+    finally:
+        for buffer, before in kept:
+            buffer.copy_(before)
+
+
 class _Run:
     """Checks of one set of inputs."""
 
-    def __init__(self, mapping: Mapping, runner: RowRunner, reference: Reference) -> None:
+    def __init__(
+        self,
+        mapping: Mapping,
+        runner: RowRunner,
+        reference: Reference,
+        integrity: Integrity | None = None,
+    ) -> None:
         self.mapping = mapping
         self.runner = runner
         self.reference = reference
+        self.integrity = integrity or Integrity()
         self.flipped = ""
 
     def get(self, value: Value) -> torch.Tensor | None:
+        """What Paddle computed, or what the file stores."""
+        parameter = self.mapping.program.parameters.get(value.parameter)
+        if parameter is not None:
+            return as_tensor(parameter.load(), parameter.dtype, copy=False)
         return reference_tensor(self.reference, value)
 
     def check(self, progress: Progress) -> Run:
@@ -137,14 +155,16 @@ class _Run:
         layers: list[LayerCheck] = []
         outputs = dict.fromkeys(self.mapping.program.outputs)
         checks: dict[Value, Check] = {}
+        results: dict[Value, Any] = {}
         for row in progress(self.mapping.rows, "verifying"):
-            if row.path not in self.runner.rows:
-                continue
-            alone = self.alone(row)
-            in_chain = self._in_chain(row, chain, shaken, alone)
-            if not row.is_parameter:
-                layers.append(self._layer(row, alone, _worst(in_chain.values())))
+            there = row.path in self.runner.rows
+            alone = self.alone(row) if there else _UNCHECKED
+            made, in_chain = self._in_chain(row, chain, shaken, alone) if there else ({}, {})
+            layers.append(self._layer(row, alone, worst(in_chain.values())))
+            layers += [self._inner(inner) for b in row.blocks for inner in walk_rows(b.rows)]
             checks.update({value: check for value, check in in_chain.items() if value in outputs})
+            results.update({value: made[value] for value in made if value in outputs})
+        checks |= self._end_to_end(tensors, results, checks)
         found = tuple(self._output(value, checks) for value in self.mapping.program.outputs)
         described = tuple(
             f"{value.name} {list(array.shape)}"
@@ -155,50 +175,45 @@ class _Run:
     # --- alone ----------------------------------------------------------------------------------
 
     def alone(self, row: Row) -> Check:
-        """The row fed Paddle's own inputs."""
-        if row.is_parameter or _random(row):
-            return Check("unchecked")
+        """The row fed Paddle's own inputs; a stored tensor compared with the file."""
+        if _random(row):
+            return _UNCHECKED
         if any(value.dtype == ARRAY for value in row.reads):
-            return Check("unchecked")  # what earlier rows put into the array cannot be had
-        if not any(value in self.reference for value in row.values):
-            return Check("unchecked")
+            return _UNCHECKED  # what earlier rows put into the array cannot be had
+        if not row.is_parameter and not any(value in self.reference for value in row.values):
+            return _UNCHECKED
         try:
             made = self.runner.alone(row.path, self.get)
         except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
-            return Check("wrong", problem=f"{type(error).__name__}: {_first_line(error)}")
+            return Check("wrong", problem=first_line(error))
+        borrowed = {*self.runner.borrowed, self.integrity.orphans.get(row.path, "")} - {row.path}
+        if row.is_parameter:
+            check = worst(compare(made.get(v), self.get(v), None) for v in row.values)
+            return replace(check, verdict="wrong") if check.verdict == "rounding" else check
         try:
             wide = self.runner.alone(row.path, self.get, double=True)
         except Exception:  # noqa: BLE001 - no float64 form: judged by epsilon alone
             wide = {}
-        return _worst(self._judge(value, made.get(value), wide.get(value)) for value in row.values)
-
-    def _judge(self, value: Value, ours: Any, other: Any) -> Check:
-        """Our value against Paddle's; `other` is what rounding may make of ours."""
-        theirs = self.get(value)
-        if theirs is None or not isinstance(ours, torch.Tensor):
-            return Check("unchecked")
-        problem = _misfit(ours, theirs)
-        if problem:
-            return Check("wrong", problem=problem)
-        error = error_stats(ours, theirs)
-        noise = _noise(ours, other)
-        if noise is None:
-            return Check("unchecked", error, problem="rounding flips a decision here")
-        return judge(error, noise, ours.dtype)
+        check = worst(compare(made.get(v), self.get(v), wide.get(v)) for v in row.values)
+        guilty = sorted(borrowed & set(self.integrity.changes))
+        if check.failed and guilty and row.path not in self.integrity.changes:
+            return replace(check, verdict="unchecked", problem=f"it reads {guilty[0]}, at fault")
+        return check
 
     # --- in the chain ---------------------------------------------------------------------------
 
-    def _in_chain(self, row: Row, chain: Chain, shaken: Chain, alone: Check) -> dict[Value, Check]:
+    def _in_chain(
+        self, row: Row, chain: Chain, shaken: Chain, alone: Check
+    ) -> tuple[dict[Value, Any], dict[Value, Check]]:
         """The row fed our own values; after a random one the chain goes on with Paddle's."""
         if chain.failed:
-            return {value: Check("unchecked") for value in row.values}
+            return {}, dict.fromkeys(row.values, _UNCHECKED)
         random = _random(row)
         try:
             made = chain.step(row.path, self._paddles if random else None)
         except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
             chain.failed = row.path
-            problem = f"{type(error).__name__}: {_first_line(error)}"
-            return {value: Check("wrong", problem=problem) for value in row.values}
+            return {}, dict.fromkeys(row.values, Check("wrong", problem=first_line(error)))
         moved: dict[Value, Any] = {}
         if not shaken.failed:
             try:
@@ -206,17 +221,18 @@ class _Run:
             except Exception:  # noqa: BLE001 - a decision flipped into what cannot run
                 shaken.failed = row.path
         if random or row.is_parameter:
-            return {}
+            return made, {}
         checks = {
-            value: self._judge(value, made.get(value), moved.get(value)) for value in row.values
+            value: compare(made.get(value), self.get(value), moved.get(value))
+            for value in row.values
         }
         flips = _decides(row) and any(check.failed for check in checks.values())
         if flips and not alone.failed and not self.flipped:
             self.flipped = row.path
         if not self.flipped or alone.failed:
-            return checks
+            return made, checks
         told = f"a decision in {self.flipped} flipped"
-        return {
+        return made, {
             value: Check("unchecked", check.error, problem=told) if check.failed else check
             for value, check in checks.items()
         }
@@ -227,59 +243,56 @@ class _Run:
 
     # --- results --------------------------------------------------------------------------------
 
+    def _end_to_end(
+        self, inputs: list[torch.Tensor], results: dict[Value, Any], checks: dict[Value, Check]
+    ) -> dict[Value, Check]:
+        """The module called as people call it: it must give what its nodes gave one by one."""
+        if any(_random(row) for row in self.mapping.walk()):
+            return {}
+        try:
+            with torch.no_grad():
+                made = self.runner.module(*inputs)
+        except Exception as error:  # noqa: BLE001 - a model that cannot run is a finding
+            failed = Check("wrong", problem=first_line(error))
+            return {value: failed for value in self.mapping.program.outputs if value in checks}
+        outputs = made if isinstance(made, tuple) else (made,)
+        found: dict[Value, Check] = {}
+        for value, ours in zip(self.mapping.program.outputs, outputs, strict=False):
+            known = results.get(value)
+            if not isinstance(ours, torch.Tensor) or not isinstance(known, torch.Tensor):
+                continue
+            if ours.dtype == known.dtype and torch.equal(ours, known):
+                continue
+            again = compare(ours, known, None)
+            tolerance = max(again.tolerance, checks.get(value, again).tolerance)
+            if again.failed and (again.error is None or again.error.max_abs > tolerance):
+                told = "the module gives another result than its graph; call module.recompile()"
+                found[value] = Check("wrong", again.error, tolerance, problem=told)
+        return found
+
     def _layer(self, row: Row, alone: Check, chain: Check) -> LayerCheck:
         main = row.values[0] if row.values else None
         theirs = self.get(main) if main is not None else None
         shape = tuple(theirs.shape) if theirs is not None else (main.shape if main else ())
-        health = health_of(theirs) if theirs is not None else ()
+        health = health_of(theirs) if theirs is not None and not row.is_parameter else ()
         dtype = main.dtype if main else ""
-        return LayerCheck(row.path, row.ops, row.target, shape, dtype, alone, chain, health)
+        changed = self.integrity.changes.get(row.path, "")
+        return LayerCheck(
+            row.path, row.ops, row.target, shape, dtype, alone, chain, health, changed
+        )
+
+    def _inner(self, row: Row) -> LayerCheck:
+        """A row inside a block: Paddle does not hand its values over."""
+        return self._layer(row, _UNCHECKED, _UNCHECKED)
 
     def _output(self, value: Value, checks: dict[Value, Check]) -> OutputCheck:
         theirs = self.get(value)
         shape = tuple(theirs.shape) if theirs is not None else value.shape
         health = health_of(theirs) if theirs is not None else ()
-        check = checks.get(value, Check("unchecked"))
+        check = checks.get(value, _UNCHECKED)
         if check.verdict == "unchecked" and value in self.mapping.program.inputs:
             check = Check("exact")
         return OutputCheck(value.label, shape, value.dtype, check, health)
-
-
-def judge(error: ErrorStats, noise: float, dtype: torch.dtype) -> Check:
-    """Verdict on an error, given what rounding does to our own value.
-
-    `noise` is the largest absolute difference to the float64 run (alone) or to the shaken run (in
-    the chain).
-    """
-    if not (dtype.is_floating_point or dtype.is_complex):
-        return Check("exact" if error.exact else "wrong", error)
-    epsilon = torch.finfo(dtype).eps
-    tolerance = NOISE_FACTOR * noise + EPSILONS * epsilon * error.scale
-    if error.exact:
-        return Check("exact", error, tolerance, noise)
-    if error.max_abs <= tolerance:
-        return Check("rounding", error, tolerance, noise)
-    verdict = "suspicious" if error.max_abs <= WRONG * tolerance else "wrong"
-    return Check(verdict, error, tolerance, noise)
-
-
-def health_of(reference: torch.Tensor) -> tuple[str, ...]:
-    """Why a reference proves little: constant, vanishing, not finite."""
-    if reference.numel() == 0:
-        return ("empty",)
-    if not (reference.is_floating_point() or reference.is_complex()):
-        return ()
-    plain = torch.view_as_real(reference) if reference.is_complex() else reference
-    low, high = (float(bound) for bound in torch.aminmax(plain))
-    if math.isnan(low):
-        return ("NaN",)
-    if math.isinf(low) or math.isinf(high):
-        return ("infinite",)
-    if low == high and reference.numel() > 1:
-        return ("constant",)
-    if max(abs(low), abs(high)) < VANISHING:
-        return (f"vanishing scale {max(abs(low), abs(high)):.0e}",)
-    return ()
 
 
 def _shake(alone: Check) -> Change | None:
@@ -300,41 +313,9 @@ def _shake(alone: Check) -> Change | None:
     return change
 
 
-def _misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:
-    if tuple(ours.shape) != tuple(theirs.shape):
-        return f"shape {list(ours.shape)}, Paddle has {list(theirs.shape)}"
-    if ours.dtype != theirs.dtype:
-        return f"dtype {ours.dtype}, Paddle has {theirs.dtype}"
-    return ""
-
-
-def _noise(ours: torch.Tensor, other: Any) -> float | None:
-    """Largest difference to the other run; None when that one took another decision."""
-    if not isinstance(other, torch.Tensor):
-        return 0.0
-    if other.shape != ours.shape:
-        return None
-    if not (ours.is_floating_point() or ours.is_complex()):
-        return 0.0
-    return largest_difference(ours, other)
-
-
-def _worst(checks: Iterable[Check]) -> Check:
-    order = ("unchecked", "exact", "rounding", "suspicious", "wrong")
-    return max(
-        checks,
-        key=lambda check: (order.index(check.verdict), check.ratio),
-        default=Check("unchecked"),
-    )
-
-
 def _random(row: Row) -> bool:
     return any(note.startswith("random") for note in row.notes)
 
 
 def _decides(row: Row) -> bool:
     return any(name.partition(".")[2].rstrip("_") in DECISIONS for name in row.ops)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:300]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.calls import Weight
+from workbench.judging import EPSILONS, NOISE_FACTOR, WRONG
 from workbench.mapping import Mapping, Row
 from workbench.report.changes import change_groups, hand_edits, unsupported_rows, weights_by_key
 from workbench.report.coverage import STATES, concerns, coverage, grouped
@@ -22,7 +23,6 @@ from workbench.report.model_card import (
 from workbench.report.words import call_text, document_verdict
 from workbench.statistics import EDGES, L2_GOOD, L2_INVESTIGATE, ErrorStats
 from workbench.verification import VERDICTS, Check, LayerCheck, OutputCheck, Run, Verification
-from workbench.verify import EPSILONS, NOISE_FACTOR, WRONG
 
 if TYPE_CHECKING:
     from workbench.migration import Migration

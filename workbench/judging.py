@@ -1,0 +1,118 @@
+"""Verdicts: whether rounding explains a difference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from workbench.statistics import ErrorStats, error_stats, largest_difference
+from workbench.verification import VERDICTS, Check
+
+#: How many times the rounding noise of our own run Paddle's result may be away.
+NOISE_FACTOR = 8.0
+#: Rounding that even a single operation is allowed, in units of the dtype's epsilon at full scale.
+EPSILONS = 8.0
+#: Beyond this many tolerances a difference is *wrong*, below *suspicious*.
+WRONG = 10.0
+
+#: A reference whose largest magnitude is below this proves nothing.
+VANISHING = 1e-10
+
+#: Operators that turn numbers into decisions: rounding upstream can flip them.
+DECISIONS = {
+    "argmax", "argmin", "topk", "argsort", "sort", "kthvalue", "mode", "median", "nanmedian",
+    "round", "floor", "ceil", "trunc", "sign", "floor_divide", "remainder", "equal", "not_equal",
+    "less_than", "less_equal", "greater_than", "greater_equal", "nonzero", "unique", "where",
+    "multiclass_nms3", "matrix_nms", "nms", "generate_proposals", "distribute_fpn_proposals",
+    "isclose", "searchsorted", "bucketize", "if", "while", "cast", "viterbi_decode",
+    "unique_consecutive", "quantize_linear", "fake_quantize_dequantize_moving_average_abs_max",
+    "fake_channel_wise_quantize_dequantize_abs_max", "fake_quantize_dequantize_abs_max",
+    "max_pool2d_with_index", "yolo_box", "gather_tree",
+}  # fmt: skip
+
+
+def compare(ours: Any, theirs: torch.Tensor | None, other: Any) -> Check:
+    """Our value against Paddle's; `other` is what rounding may make of ours."""
+    if theirs is None or not isinstance(ours, torch.Tensor):
+        return Check("unchecked")
+    problem = _misfit(ours, theirs)
+    if problem:
+        return Check("wrong", problem=problem)
+    error = error_stats(ours, theirs)
+    noise = _noise(ours, other)
+    if noise is None:
+        return Check("unchecked", error, problem="rounding flips a decision here")
+    return judge(error, noise, ours.dtype)
+
+
+def judge(error: ErrorStats, noise: float, dtype: torch.dtype) -> Check:
+    """Verdict on an error, given what rounding does to our own value.
+
+    `noise` is the largest absolute difference to the float64 run (alone) or to the shaken run (in
+    the chain).
+    """
+    if not (dtype.is_floating_point or dtype.is_complex):
+        return Check("exact" if error.exact else "wrong", error)
+    epsilon = torch.finfo(dtype).eps
+    tolerance = NOISE_FACTOR * noise + EPSILONS * epsilon * error.scale
+    if error.exact:
+        return Check("exact", error, tolerance, noise)
+    if error.max_abs <= tolerance:
+        return Check("rounding", error, tolerance, noise)
+    verdict = "suspicious" if error.max_abs <= WRONG * tolerance else "wrong"
+    return Check(verdict, error, tolerance, noise)
+
+
+def health_of(reference: torch.Tensor) -> tuple[str, ...]:
+    """Why a reference proves little: constant, vanishing, not finite."""
+    if reference.numel() == 0:
+        return ("empty",)
+    if not (reference.is_floating_point() or reference.is_complex()):
+        return ()
+    plain = torch.view_as_real(reference) if reference.is_complex() else reference
+    low, high = (float(bound) for bound in torch.aminmax(plain))
+    if math.isnan(low):
+        return ("NaN",)
+    if math.isinf(low) or math.isinf(high):
+        return ("infinite",)
+    if low == high and reference.numel() > 1:
+        return ("constant",)
+    if max(abs(low), abs(high)) < VANISHING:
+        return (f"vanishing scale {max(abs(low), abs(high)):.0e}",)
+    return ()
+
+
+def _misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:
+    if tuple(ours.shape) != tuple(theirs.shape):
+        return f"shape {list(ours.shape)}, Paddle has {list(theirs.shape)}"
+    if ours.dtype != theirs.dtype:
+        return f"dtype {ours.dtype}, Paddle has {theirs.dtype}"
+    return ""
+
+
+def _noise(ours: torch.Tensor, other: Any) -> float | None:
+    """Largest difference to the other run; None when that one took another decision."""
+    if not isinstance(other, torch.Tensor):
+        return 0.0
+    if other.shape != ours.shape:
+        return None
+    if not (ours.is_floating_point() or ours.is_complex()):
+        return 0.0
+    return largest_difference(ours, other)
+
+
+def worst(checks: Iterable[Check]) -> Check:
+    """The worst of several checks; *unchecked* when there is none."""
+    return max(
+        checks,
+        key=lambda check: (VERDICTS.index(check.verdict), check.ratio),
+        default=Check("unchecked"),
+    )
+
+
+def first_line(error: Exception) -> str:
+    """What went wrong, short."""
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:300]}"
