@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import fx
 
     from workbench.export.bundle import Bundle
+    from workbench.gradient_parity import GradientParity
     from workbench.paddle_side.process import PaddleProcess
     from workbench.paddle_side.reference import Reference
     from workbench.readers.folder import ModelFiles
@@ -57,6 +58,7 @@ class Migration:
         self._mapping: Mapping | None = None
         self._replacements: dict[str, Replacement] = {}
         self.verification: Verification | None = None
+        self.gradient_parity: GradientParity | None = None
         self.references: tuple[Reference, ...] = ()
 
     @property
@@ -79,8 +81,11 @@ class Migration:
     @mapping.setter
     def mapping(self, mapping: Mapping) -> None:
         self._mapping = mapping
-        self._module = None
-        self.verification = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what was made of the mapping before a change."""
+        self._module = self.verification = self.gradient_parity = None
 
     def _made(self) -> Mapping:
         """The table as rules and replaced scopes make it, without edits."""
@@ -179,6 +184,21 @@ class Migration:
             self.mapping, module, self._input_sets(inputs), self.paddle, progress
         )
         return self.verification
+
+    def gradients(self, inputs: Any = None, seed: int = 0) -> GradientParity:
+        """Compare the gradients of inputs and parameters with Paddle's, for one backward pass.
+
+        The outputs are weighted by random numbers of the `seed`. `inputs` as for `verify`; of
+        several runs the first is taken. Raises `InputError` when they do not fit or no output is a
+        float, `PaddleProcessError` when Paddle cannot differentiate the program.
+        """
+        from workbench.gradients import gradient_parity
+
+        arrays = self._input_sets(inputs)[0]
+        self.gradient_parity = gradient_parity(
+            self.mapping, self.convert(), arrays, self.paddle, seed
+        )
+        return self.gradient_parity
 
     @property
     def paddle(self) -> PaddleProcess:

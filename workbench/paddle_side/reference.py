@@ -65,7 +65,7 @@ def record(
         and not value.parameter
         and value not in program.inputs
     ]
-    for chunk in _chunks(wanted, program, inputs):
+    for chunk in chunks(wanted, program, inputs):
         stored = process.ask(
             "run",
             program=str(program.source),
@@ -79,9 +79,10 @@ def record(
     return reference
 
 
-def _chunks(
+def chunks(
     values: list[Value], program: Program, inputs: Sequence[np.ndarray]
 ) -> Iterable[list[Value]]:
+    """Values in runs of about `CHUNK_BYTES`."""
     longest = max(
         (
             size

@@ -10,7 +10,7 @@ _TO_THE_START = -(2**31)
 
 def repair(document: dict[str, Any]) -> None:
     """Change a translated program in place."""
-    ops = list(_walk(document["program"]["regions"]))
+    ops = list(walk_ops(document["program"]["regions"]))
     for op in ops:
         if op["#"] == "p":  # parameters are stored and trainable, which loading needs to know
             op["A"][2] = 1
@@ -19,12 +19,13 @@ def repair(document: dict[str, Any]) -> None:
     _name_lookup_shapes(ops)
 
 
-def _walk(regions: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def walk_ops(regions: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every op of a saved program's regions, those inside blocks too."""
     for region in regions:
         for block in region["blocks"]:
             for op in block["ops"]:
                 yield op
-                yield from _walk(op.get("regions", []))
+                yield from walk_ops(op.get("regions", []))
 
 
 def _open_reversed_slices(ops: list[dict[str, Any]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 import numpy as np
 import paddle
 
-from workbench.paddle_side.serve import serve
+from workbench.paddle_side.backward import gradients
+from workbench.paddle_side.saved import load_saved
+from workbench.paddle_side.serve import Handler, serve
 
 
 def run(
@@ -26,7 +27,7 @@ def run(
     paddle.enable_static()
     executor = paddle.static.Executor(paddle.CPUPlace())
     # in the global scope: with one of its own the executor crashes on `if` and `while`
-    loaded, feeds, _ = _load(program, params, executor)
+    loaded, feeds, _ = load_saved(program, params, executor)
     block = loaded.global_block()
     ops = list(block.ops)
     values = [ops[position].results()[number] for position, number, _ in fetch]
@@ -44,18 +45,6 @@ def run(
         # numpy has no bfloat16; any other dtype is what Paddle really computed in
         stored[stem] = declared if array.dtype in (np.uint16, np.uint8) else str(array.dtype)
     return stored
-
-
-def _load(program: str, params: str | None, executor: Any) -> Any:
-    prefix = program.removesuffix(".json")
-    if params is None or params == f"{prefix}.pdiparams":
-        return paddle.static.load_inference_model(prefix, executor)
-    return paddle.static.load_inference_model(
-        str(Path(program).parent),
-        executor,
-        model_filename=Path(program).name,
-        params_filename=os.path.relpath(params, Path(program).parent),
-    )
 
 
 def time_forward(
@@ -85,4 +74,10 @@ def version() -> str:
 
 
 if __name__ == "__main__":
-    serve({"run": run, "time_forward": time_forward, "version": version})
+    handlers: dict[str, Handler] = {
+        "run": run,
+        "gradients": gradients,
+        "time_forward": time_forward,
+        "version": version,
+    }
+    serve(handlers)

@@ -7,9 +7,7 @@ tables scroll and show their first rows with the count.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from functools import cache
-from importlib import resources
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -20,14 +18,22 @@ from workbench.report.changes import unsupported_rows
 from workbench.report.charts import mini_histogram, relative_tolerance
 from workbench.report.content import status_of, worst_layers
 from workbench.report.model_card import operator_counts
+from workbench.report.pieces import (
+    ROWS,
+    box,
+    code,
+    facts,
+    folded,
+    head,
+    more,
+    table,
+    word,
+)  # fmt: skip
 from workbench.report.words import SIGNS, call_text, counted, dims, scientific, size, times, visible
 from workbench.verification import Check, LayerCheck, Verification
 
 if TYPE_CHECKING:
     from workbench.export.bundle import Bundle
-
-#: Rows that a table shows in a notebook; a saved notebook holds them all.
-ROWS = 100
 
 
 def program_html(program: Program) -> str:
@@ -35,16 +41,16 @@ def program_html(program: Program) -> str:
     count = sum(1 for _ in program.walk())
     total = size(sum(parameter.nbytes for parameter in program.parameters.values()))
     parameters = f"{counted(len(program.parameters))} parameters ({total})"
-    head = _head("Program", f"{counted(count)} operators, {parameters}")
-    values = _table(
+    first = head("Program", f"{counted(count)} operators, {parameters}")
+    values = table(
         ("", "name", "dtype", "shape"),
         [
             *(("input", *_value(value)) for value in program.inputs),
             *(("output", *_value(value)) for value in program.outputs),
         ],
     )
-    operators = [(_code(name), counted(number)) for name, number in operator_counts(program)]
-    return _box(head, values, _folded("operators", _table(("operator", "count"), operators, "cr")))
+    operators = [(code(name), counted(number)) for name, number in operator_counts(program)]
+    return box(first, values, folded("operators", table(("operator", "count"), operators, "cr")))
 
 
 def mapping_html(mapping: Mapping) -> str:
@@ -53,12 +59,12 @@ def mapping_html(mapping: Mapping) -> str:
     counts = Counter(row.status for row in rows)
     told = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
     shown = [_row(mapping, row) for row in rows[:ROWS]]
-    table = _table(("layer", "Paddle", "output", "PyTorch", "notes", "status"), shown, "ccsccc")
-    return _box(
-        _head("Mapping", f"{counted(len(rows))} rows: {told}" if rows else "no rows"),
+    lines = table(("layer", "Paddle", "output", "PyTorch", "notes", "status"), shown, "ccsccc")
+    return box(
+        head("Mapping", f"{counted(len(rows))} rows: {told}" if rows else "no rows"),
         _unsupported(mapping),
-        table if rows else "",
-        _more(len(rows), "m.mapping.frame() has all of them"),
+        lines if rows else "",
+        more(len(rows), "m.mapping.frame() has all of them"),
     )
 
 
@@ -68,10 +74,10 @@ def verification_html(verification: Verification) -> str:
     layers = verification.layers
     compared = sum(layer.verdict != "unchecked" for layer in layers)
     told = verification.summary if status != "unverified" else "nothing could be compared"
-    head = Markup('<p class="wb-head"><b class="wb-{}">{} {}</b> {}</p>').format(
+    first = Markup('<p class="wb-head"><b class="wb-{}">{} {}</b> {}</p>').format(
         status, SIGNS[status], status, visible(told.partition(": ")[2] or told)
     )
-    facts = _facts(
+    known = facts(
         [
             ("layers compared", f"{counted(compared)} of {counted(len(layers))}"),
             *(
@@ -86,12 +92,12 @@ def verification_html(verification: Verification) -> str:
     worst = worst_layers(verification)
     near = _layers(worst)
     title = "layers at fault first" if verification.first_mismatch else "closest to the tolerance"
-    return _box(
-        head,
-        facts,
+    return box(
+        first,
+        known,
         Markup('<p class="wb-note">{}</p>{}').format(title, near) if worst else "",
-        _folded(
-            "all layers", _layers(layers[:ROWS]), _more(len(layers), "v.frame() has all of them")
+        folded(
+            "all layers", _layers(layers[:ROWS]), more(len(layers), "v.frame() has all of them")
         ),
     )
 
@@ -102,16 +108,16 @@ def verification_html(verification: Verification) -> str:
 def bundle_html(bundle: Bundle) -> str:
     """The files of an exported bundle with their sizes."""
     proof = "verified against Paddle" if bundle.verified else "not verified"
-    files = _table(
+    files = table(
         ("file", "size"),
-        [(_code(name), f"{size / 1e3:,.1f} kB") for name, size in bundle.files.items()],
+        [(code(name), f"{size / 1e3:,.1f} kB") for name, size in bundle.files.items()],
         "cr",
     )
-    return _box(_head(f"Bundle {bundle.folder}", proof), files)
+    return box(head(f"Bundle {bundle.folder}", proof), files)
 
 
 def _value(value: Value) -> tuple[Any, ...]:
-    return _code(value.label), value.dtype, dims(value.shape)
+    return code(value.label), value.dtype, dims(value.shape)
 
 
 def _row(mapping: Mapping, row: Row) -> tuple[Any, ...]:
@@ -119,12 +125,12 @@ def _row(mapping: Mapping, row: Row) -> tuple[Any, ...]:
     notes = row.note if row.status != "unsupported" else row.reason
     ops = " + ".join(name.partition(".")[2] or name for name in row.ops)
     return (
-        _code(row.path),
+        code(row.path),
         visible(ops),
         shape,
-        _code(call_text(mapping, row)),
+        code(call_text(mapping, row)),
         visible(notes),
-        _word(row.status, {"unsupported": "✕", "edited": "✎", "custom": "✎"}),
+        word(row.status, {"unsupported": "✕", "edited": "✎", "custom": "✎"}),
     )
 
 
@@ -133,11 +139,11 @@ def _unsupported(mapping: Mapping) -> Markup:
     if not entries:
         return Markup("")
     lines = [
-        (_code(entry["op"]), counted(len(entry["paths"])), visible(entry["reason"]),
+        (code(entry["op"]), counted(len(entry["paths"])), visible(entry["reason"]),
          visible(entry["hint"]))
         for entry in entries
     ]  # fmt: skip
-    return _table(("without a rule", "rows", "reason", "what to do"), lines, "crcc")
+    return table(("without a rule", "rows", "reason", "what to do"), lines, "crcc")
 
 
 def _unproven(layers: Iterable[LayerCheck]) -> list[tuple[str, str]]:
@@ -150,19 +156,19 @@ def _unproven(layers: Iterable[LayerCheck]) -> list[tuple[str, str]]:
 def _layers(layers: Iterable[LayerCheck]) -> Markup:
     names = ("layer", "Paddle", "alone", "error ÷ scale", "tolerance", "÷", "chain",
              "error ÷ scale", "verdict")  # fmt: skip
-    return _table(names, [_layer(layer) for layer in layers], "ccxrrrxrc")
+    return table(names, [_layer(layer) for layer in layers], "ccxrrrxrc")
 
 
 def _layer(layer: LayerCheck) -> tuple[Any, ...]:
     alone, chain = layer.alone, layer.chain
     ops = " + ".join(name.partition(".")[2] or name for name in layer.ops)
-    told = [_word(layer.verdict, SIGNS)]
+    told = [word(layer.verdict, SIGNS)]
     if chain.failed and not alone.failed:
-        told.append(Markup("<br>{}").format(_word(chain.verdict, SIGNS, " in the chain")))
+        told.append(Markup("<br>{}").format(word(chain.verdict, SIGNS, " in the chain")))
     problem = alone.problem or chain.problem
     told += [Markup("<br>{}").format(visible(text)) for text in (problem, *layer.health) if text]
     return (
-        _code(layer.path),
+        code(layer.path),
         visible(ops),
         Markup(mini_histogram(alone)),
         scientific(alone.error.relative) if alone.error else "",
@@ -181,71 +187,4 @@ def _output(check: Check) -> Markup:
             f"error {scientific(check.error.relative)} of its scale, {times(check.ratio)} its "
             f"tolerance, cosine {check.error.cosine:.7g}"
         )
-    return Markup("{} {}").format(_word(check.verdict, SIGNS), visible(told))
-
-
-# --- pieces -----------------------------------------------------------------------------------
-
-
-def _code(text: str) -> Markup:
-    return Markup("<code>{}</code>").format(visible(text))
-
-
-def _word(word: str, signs: dict[str, str], more: str = "") -> Markup:
-    told = f"{signs.get(word, '')} {'not compared' if word == 'unchecked' else word}{more}"
-    return Markup('<span class="wb-{}">{}</span>').format(word, told.strip())
-
-
-def _head(name: str, told: str) -> Markup:
-    return Markup('<p class="wb-head"><b>{}</b> {}</p>').format(name, told)
-
-
-def _facts(facts: Iterable[tuple[str, Any]]) -> Markup:
-    lines = Markup("").join(
-        Markup("<tr><th>{}</th><td>{}</td></tr>").format(name, told) for name, told in facts
-    )
-    return Markup('<table class="wb-facts">{}</table>').format(lines)
-
-
-def _table(names: Sequence[str], lines: Iterable[Sequence[Any]], kinds: str = "") -> Markup:
-    """A table in a box that scrolls. `kinds`: r for numbers, s for shapes, c and x for all else."""
-    kinds = kinds or "c" * len(names)
-    head = Markup("").join(
-        Markup('<th class="wb-{}">{}</th>').format(kind, name)
-        for kind, name in zip(kinds, names, strict=True)
-    )
-    body = Markup("").join(
-        Markup("<tr>{}</tr>").format(
-            Markup("").join(
-                Markup('<td class="wb-{}">{}</td>').format(kind, cell)
-                for kind, cell in zip(kinds, line, strict=True)
-            )
-        )
-        for line in lines
-    )
-    return Markup(
-        '<div class="wb-scroll"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
-    ).format(head, body)
-
-
-def _folded(name: str, *parts: Markup) -> Markup:
-    inner = Markup("").join(parts)
-    return Markup("<details><summary>{}</summary>{}</details>").format(name, inner)
-
-
-def _more(count: int, how: str) -> Markup:
-    if count <= ROWS:
-        return Markup("")
-    told = f"the first {ROWS} of {counted(count)}; {how}"
-    return Markup('<p class="wb-note">{}</p>').format(told)
-
-
-def _box(*parts: Any) -> str:
-    style = Markup("<style>{}</style>").format(Markup(_style()))
-    return str(Markup('{}<div class="wb">{}</div>').format(style, Markup("").join(parts)))
-
-
-@cache
-def _style() -> str:
-    path = resources.files("workbench.report").joinpath("fragments.css")
-    return path.read_text(encoding="utf-8")
+    return Markup("{} {}").format(word(check.verdict, SIGNS), visible(told))

@@ -1,0 +1,148 @@
+"""Gradient parity: correct conversions agree, what changes the backward pass only is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import workbench as wb
+from tests.oracle.case import Case, case, f32
+from workbench.calls import Weight
+from workbench.errors import InputError, PaddleProcessError
+from workbench.gradients import undo
+from workbench.paddle_side.process import PaddleProcess
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["digits_classifier", "crnn_recognizer"])
+def test_samples_agree(name: str, data: Path) -> None:
+    with wb.load(data / name) as migration:
+        samples = np.load(data / name / "samples.npz")["in_0"][:4]
+        found = migration.gradients([samples])
+        trainable = sum(p.requires_grad for p in migration.convert().parameters())
+    assert found.passed, found.summary
+    assert {check.chain.verdict for check in found.checks} <= {"exact", "rounding"}
+    assert [check.shape for check in found.of("input")] == [samples.shape]
+    assert len(found.of("parameter")) >= trainable // 2
+    frame = found.frame()
+    assert (frame["chain_max_abs"] <= frame["chain_tolerance"]).all()
+    assert "within rounding" in found._repr_html_()
+
+
+class _Stopped(torch.autograd.Function):
+    """The identity forward, half the gradient backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        return gradients[0] * 0.5
+
+
+def test_a_fault_of_the_backward_pass_is_blamed_on_its_layer(data: Path) -> None:
+    with wb.load(data / "digits_classifier") as migration:
+        module = migration.convert()
+        relu = next(
+            node for node in module.graph.nodes
+            if node.op == "call_module" and isinstance(module.get_submodule(node.target), nn.ReLU)
+        )  # fmt: skip
+        wrapped = nn.Sequential(nn.ReLU(), _Halved())
+        owner, _, leaf = str(relu.target).rpartition(".")
+        setattr(module.get_submodule(owner), leaf, wrapped)
+        samples = np.load(data / "digits_classifier" / "samples.npz")["in_0"][:2]
+        assert migration.verify([samples]).passed
+        found = migration.gradients([samples])
+    assert not found.passed
+    assert found.first_mismatch is not None
+    assert found.first_mismatch.paths == (str(relu.meta["row"]),)
+    assert [check.paths for check in found.checks if check.failed] == [(relu.meta["row"],)]
+    assert relu.meta["row"] in found.summary
+
+
+class _Halved(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return _Stopped.apply(x)  # type: ignore[no-untyped-call,no-any-return]
+
+
+def _exported(one: Case, oracle: PaddleProcess, folder: Path) -> None:
+    for run in range(2):
+        np.savez(folder / f"feed{run}.npz", **one.arrays(run))
+    request = {
+        "expression": one.expression, "layers": one.layers, "setup": one.setup,
+        "inputs": {name: [spec.declared, spec.dtype] for name, spec in one.inputs.items()},
+        "grad": False, "runs": 1, "scale": one.scale,
+    }  # fmt: skip
+    oracle.ask("export", case=request, folder=str(folder))
+
+
+LINEAR = {"fc": "nn.Linear(6, 6)"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "layers", "notes"),
+    [
+        ("F.leaky_relu(F.relu(fc(x)))", LINEAR, ()),
+        ("paddle.clip(F.relu(fc(x)), 0.0, 1.0)", LINEAR, ()),
+        ("gru(x.reshape([-1, 2, 6]))[0]", {"gru": "nn.GRU(6, 5, 2, direction='bidirect')"}, ()),
+        ("paddle.matmul(emb(x.astype('int64').abs()), emb.weight, transpose_y=True)",
+         {"emb": "nn.Embedding(9, 6, padding_idx=0)"}, ("drift apart",)),
+    ],
+    ids=["kink", "bound", "gru", "tied"],
+)  # fmt: skip
+def test_layers_agree(
+    expression: str, layers: dict[str, str], notes: tuple[str, ...],
+    oracle: PaddleProcess, tmp_path: Path,
+) -> None:  # fmt: skip
+    one = case("any", expression, layers=layers, x=f32("B", 6))
+    _exported(one, oracle, tmp_path)
+    with wb.load(tmp_path) as migration:
+        found = migration.gradients(list(one.arrays(0).values()))
+    assert found.passed, found.summary
+    assert len(found.notes) == len(notes)
+    assert all(part in note for part, note in zip(notes, found.notes, strict=True))
+
+
+def test_what_paddle_detaches_is_told(oracle: PaddleProcess, tmp_path: Path) -> None:
+    one = case("any", "fc(x).detach() * 2 + fc(x)", layers=LINEAR, x=f32("B", 6))
+    _exported(one, oracle, tmp_path)
+    with wb.load(tmp_path) as migration:
+        found = migration.gradients(list(one.arrays(0).values()))
+    assert not found.passed
+    assert "Tensor.detach" in found.notes[0]
+
+
+def test_errors_in_words(oracle: PaddleProcess, tmp_path: Path) -> None:
+    one = case("any", "paddle.argmax(x, axis=1)", x=f32("B", 6))
+    _exported(one, oracle, tmp_path)
+    with wb.load(tmp_path) as migration, pytest.raises(InputError, match="no float output"):
+        migration.gradients(list(one.arrays(0).values()))
+    body = "i = paddle.zeros([1], 'int32')\nwhile i < 3:\n    x = paddle.tanh(fc(x))\n    i = i + 1"
+    loop = case("any", "x", layers=LINEAR, x=f32("B", 6), setup=body)
+    _exported(loop, oracle, tmp_path)
+    with wb.load(tmp_path) as migration, pytest.raises(PaddleProcessError, match="on a loop"):
+        migration.gradients(list(loop.arrays(0).values()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda w: w.transposed(),
+        lambda w: w.sliced(0, 1, 3).permuted(1, 0),
+        lambda w: w.reshaped(2, 10).transposed(),
+    ],
+)
+def test_steps_are_undone_as_their_transpose(change: Callable[[Weight], Weight]) -> None:
+    """The sum of gradient · step(direction) equals the sum of undo(gradient) · direction."""
+    random = np.random.default_rng(0)
+    weight = change(Weight("w", (4, 5), "float32"))
+    direction, gradient = random.normal(size=(4, 5)), random.normal(size=weight.final_shape)
+    back = undo(weight, torch.from_numpy(gradient)).numpy()
+    assert (back * direction).sum() == pytest.approx((gradient * weight.apply(direction)).sum())

@@ -1,0 +1,46 @@
+"""Short HTML forms of the parity checks for notebooks."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from workbench.gradient_parity import GradientCheck, GradientParity
+from workbench.report.pieces import ROWS, box, code, facts, folded, head, more, table, word
+from workbench.report.words import SIGNS, dims, scientific, times, visible
+
+
+def gradients_html(found: GradientParity) -> str:
+    """The verdict, the gradients that differ, and those of inputs and parameters."""
+    status = found.summary.partition(":")[0]
+    told = found.summary.partition(": ")[2]
+    ends = [check for check in found.checks if check.kind != "value"]
+    bad = [check for check in found.checks if check.failed or check.chain.failed]
+    near = sorted(ends, key=lambda check: -max(check.alone.ratio, check.chain.ratio))[:8]
+    title = "gradients that differ" if bad else "closest to the tolerance"
+    return box(
+        head(f"{SIGNS[status]} Gradients {status}", visible(told)),
+        facts(
+            [
+                ("inputs", visible(", ".join(found.inputs))),
+                *(("note", visible(note)) for note in found.notes),
+            ]
+        ),
+        Markup('<p class="wb-note">{}</p>').format(title),
+        _gradients(bad[:ROWS] or near),
+        folded("all inputs and parameters", _gradients(ends[:ROWS]),
+               more(len(ends), "frame() has all of them")),
+    )  # fmt: skip
+
+
+def _gradients(checks: list[GradientCheck]) -> Markup:
+    names = ("gradient of", "kind", "shape", "alone", "÷", "chain", "÷", "verdict")
+    return table(names, [_gradient(check) for check in checks], "ccsrrrrc")
+
+
+def _gradient(check: GradientCheck) -> tuple[object, ...]:
+    cells: list[object] = [code(check.name), check.kind, dims(check.shape)]
+    for one in (check.alone, check.chain):
+        cells += [scientific(one.error.relative) if one.error else "", times(one.ratio)]
+    bad = check.chain.failed and not check.failed
+    worst = check.chain if bad else check.alone
+    return (*cells, word(worst.verdict, SIGNS, " in the chain" if bad else ""))
