@@ -8,6 +8,7 @@ layer is compared *alone* (given Paddle's gradients of its outputs) and *in the 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ from workbench.paddle_side.gradient_reference import (
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
 from workbench.program import Value, is_float
-from workbench.row_runner import RowRunner
+from workbench.row_runner import RowRunner, wide_copy
 from workbench.verification import Check
 from workbench.verify import overwritten, reference_tensor
 from workbench.weights import as_tensor
@@ -332,6 +333,25 @@ class _Comparison:
                 return Check("unchecked")
             return Check("wrong", problem="Paddle has a gradient here, PyTorch has none")
         return compare(ours, theirs, wide)
+
+
+def _wide(module: fx.GraphModule) -> fx.GraphModule:
+    wide = wide_copy(module)
+    assert isinstance(wide, fx.GraphModule)
+    return wide
+
+
+def _moved(tensor: torch.Tensor | None, seed: int) -> torch.Tensor | None:
+    if tensor is None or not seed or not tensor.is_floating_point() or not tensor.numel():
+        return tensor
+    generator = torch.Generator().manual_seed(abs(seed))
+    shift = (torch.rand(tensor.shape, generator=generator) * 2 - 1) * float(tensor.abs().max())
+    moved: torch.Tensor = tensor + (math.copysign(MOVE, seed) * shift).to(tensor.dtype)
+    return moved
+
+
+def _without(theirs: GradientReference) -> str:
+    return f"Paddle has no gradient for {', '.join(theirs.stopped)}"
 
 
 def _health(theirs: torch.Tensor, check: Check) -> tuple[str, ...]:
