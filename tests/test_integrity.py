@@ -16,7 +16,8 @@ import workbench as wb
 from tests.conftest import SAMPLES
 from tests.small_programs import ProgramMaker, branching
 from workbench.builder import build
-from workbench.integrity import check_integrity, tensor_difference
+from workbench.integrity import check_integrity
+from workbench.tensor_changes import tensor_difference
 from workbench.verification import Verification
 from workbench.verify import check_references
 

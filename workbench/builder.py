@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -38,6 +39,19 @@ def build(
         mapping.program.inputs, mapping.rows, outputs, class_name, single=len(outputs) == 1
     )
     return module.eval()
+
+
+def build_row(mapping: RowMapping, row: Row) -> fx.GraphModule:
+    """A module with just one row and the stored tensors that it reads; its inputs are the others.
+
+    The row need not be in the mapping. Raises as `build` does.
+    """
+    wanted = {value for value in row.reads if value.parameter}
+    rows = [r for r in mapping.rows if r.is_parameter and any(v in wanted for v in r.values)]
+    made = {value for r in rows for value in r.values}
+    inputs = tuple(value for value in row.reads if value not in made)
+    program = replace(mapping.program, inputs=inputs, outputs=row.values)
+    return build(RowMapping(program, (*rows, row)), "Row")
 
 
 def raise_unsupported(mapping: RowMapping) -> None:

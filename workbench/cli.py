@@ -167,6 +167,13 @@ def _print_verdict(verification: Verification) -> None:
         for word in output.health:
             print(f"          reference is {word}: comparing it proves little")
     print(f"verdict   {verification.summary}")
+    for finding in verification.diagnosis:
+        print(f"cause     {finding}")
+        if finding.command or finding.remedy:
+            print(f"          → {finding.command or finding.remedy}")
+    others = len(verification.root_causes) - len({f.path for f in verification.diagnosis})
+    if not verification.passed and others > 0:
+        print(f"          {others} more layers at fault, see --layers or the report")
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ from workbench.control_flow import For, If, While
 from workbench.mapping import Mapping
 from workbench.program import Value, is_float
 from workbench.targets import torch_dtype
+from workbench.tensor_changes import tensor_difference
 from workbench.weights import WeightStore, as_tensor
 
 #: Settings that change nothing in evaluation.
@@ -31,8 +32,6 @@ _IDLE = {
 _MODAL = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd, nn.RReLU)
 _CONTROL = (If, While, For)
 _OWN = set(vars(nn.Module()))
-#: Tensors may differ from the file by so many roundings of each element.
-_ULPS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,21 +378,3 @@ def _same(left: Any, right: Any) -> bool:
     if isinstance(left, (tuple, list)) and isinstance(right, (int, float)):
         return bool(left) and all(item == right for item in left)
     return bool(left == right)
-
-
-def tensor_difference(mine: torch.Tensor, stored: torch.Tensor) -> str:
-    """How a tensor differs from the file's, in words; empty when only by rounding."""
-    if torch.equal(mine, stored):
-        return ""
-    same = (mine == stored) | ((mine != mine) & (stored != stored))
-    ours, theirs = (t.to(torch.complex128 if t.is_complex() else torch.float64)
-                    for t in (mine, stored))  # fmt: skip
-    distance = (ours - theirs).abs()
-    if mine.is_floating_point() or mine.is_complex():
-        allowed = _ULPS * torch.finfo(mine.dtype).eps * torch.maximum(ours.abs(), theirs.abs())
-        same |= distance <= allowed
-    count = int((~same).sum())
-    if not count:
-        return ""
-    largest = float(distance[~same].max())
-    return f"{count:,} of {same.numel():,} elements differ from the file, by up to {largest:.3g}"

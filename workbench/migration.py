@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from workbench.paddle_side.reference import Reference
     from workbench.readers.folder import ModelFiles
     from workbench.replacing import Replacement
-    from workbench.verification import Verification
+    from workbench.verification import Finding, Verification
 
 
 def load(
@@ -183,6 +184,8 @@ class Migration:
         self.verification, self.references = verify(
             self.mapping, module, self._input_sets(inputs), self.paddle, progress
         )
+        if not self.verification.passed:
+            self.verification = replace(self.verification, diagnosis=self.diagnose())
         return self.verification
 
     def gradients(self, inputs: Any = None, seed: int = 0) -> GradientParity:
@@ -199,6 +202,19 @@ class Migration:
             self.mapping, self.convert(), arrays, self.paddle, seed
         )
         return self.gradient_parity
+
+    def diagnose(self) -> tuple[Finding, ...]:
+        """Why the first layers at fault differ from Paddle, and the edits that mend them.
+
+        Empty when the model passed. Raises `InputError` before the first verification.
+        """
+        from workbench.diagnosis import diagnose_all
+
+        if self.verification is None:
+            raise InputError("Nothing was verified yet.", "Call verify() first.")
+        return diagnose_all(
+            self.mapping, self.verification, self.references, self.convert(), self.rules
+        )
 
     @property
     def paddle(self) -> PaddleProcess:

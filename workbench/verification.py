@@ -98,6 +98,42 @@ class OutputCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """Why a layer differs: the cause in words, the error with it and without it, and the edit.
+
+    `edit` holds the changes for `mapping.edit(path, **edit)`, in plain values; None when an edit
+    cannot mend it, then `remedy` may say what does. `how` tells what the finding rests on:
+    "changed" (the module is not as the mapping says), "tried" (the mended layer agrees with
+    Paddle), "pattern" (what the difference looks like).
+    """
+
+    path: str
+    cause: str
+    error_before: float
+    error_after: float | None
+    tolerance: float
+    edit: dict[str, Any] | None = None
+    how: str = "tried"
+    remedy: str = ""
+
+    @property
+    def command(self) -> str:
+        """The Python that mends it; empty when there is no edit."""
+        if self.edit is None:
+            return ""
+        told = "".join(f", {name}={value!r}" for name, value in self.edit.items())
+        return f"m.mapping = m.mapping.edit({self.path!r}{told})"
+
+    def __str__(self) -> str:
+        after = (
+            f"; mended, the error is {self.error_after:.3g} instead of {self.error_before:.3g}"
+            if self.error_after is not None
+            else ""
+        )
+        return f"{self.path}: {self.cause}{after}"
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """All checks for one set of inputs."""
 
@@ -113,6 +149,7 @@ class Verification:
     runs: tuple[Run, ...]
     seconds: float = 0.0
     notes: tuple[str, ...] = field(default_factory=tuple)
+    diagnosis: tuple[Finding, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -203,7 +240,10 @@ class Verification:
         if bad is None:
             told = next((o.check.problem for o in self.outputs if o.check.problem), "")
             return f"failed: {told or 'the outputs differ although every layer agrees'}"
-        return f"failed: first layer that differs is {bad.path} ({', '.join(bad.ops)}): {bad.why}"
+        found = next((f for f in self.diagnosis if f.path == bad.path and f.how != "changed"), None)
+        cause = f"; cause: {found.cause}" if found else ""
+        where = f"{bad.path} ({', '.join(bad.ops)})"
+        return f"failed: first layer that differs is {where}: {bad.why}{cause}"
 
     def frame(self) -> pd.DataFrame:
         """One line a layer: errors alone and in the chain, tolerances, verdicts, health."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import fx
 
-from workbench.builder import build
+from workbench.builder import build_row
 from workbench.errors import WorkbenchError
 from workbench.inputs import sample_inputs
-from workbench.mapping import Mapping, Row
+from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
 from workbench.program import Program
@@ -91,7 +89,7 @@ class LiveChecker:
         if not any(v in reference for v in row.values) or not all(v in reference for v in needed):
             return Check("unchecked", problem="Paddle gives no values to compare with here")
         try:
-            module = one_row_module(mapping, row)
+            module = build_row(mapping, row)
         except WorkbenchError as error:
             return Check("wrong", problem=error.message)
         return check_row(mapping, path, reference, module)
@@ -103,7 +101,7 @@ class LiveChecker:
         if reference is None or value is None or value not in reference or row.call is None:
             return None
         try:
-            runner = RowRunner(one_row_module(mapping, row))
+            runner = RowRunner(build_row(mapping, row))
             ours = runner.alone(path, lambda wanted: reference_tensor(reference, wanted)).get(value)
         except Exception:  # noqa: BLE001 - what goes wrong is told by `check`
             return None
@@ -125,13 +123,3 @@ def scatter_points(theirs: torch.Tensor, ours: torch.Tensor) -> dict[str, Any] |
     places = torch.linspace(0, left.numel() - 1, min(_POINTS, left.numel())).long()
     places = torch.cat([places, (left - right).abs().argmax()[None]])
     return {"x": left[places].tolist(), "y": right[places].tolist(), "of": int(theirs.numel())}
-
-
-def one_row_module(mapping: Mapping, row: Row) -> fx.GraphModule:
-    """A module with just one row and the stored tensors that it reads."""
-    wanted = {value for value in row.reads if value.parameter}
-    rows = [r for r in mapping.rows if r.is_parameter and any(v in wanted for v in r.values)]
-    made = {value for r in rows for value in r.values}
-    inputs = tuple(value for value in row.reads if value not in made)
-    program = replace(mapping.program, inputs=inputs, outputs=row.values)
-    return build(Mapping(program, (*rows, row)), "Row")

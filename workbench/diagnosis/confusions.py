@@ -1,0 +1,369 @@
+"""The usual confusions between the frameworks: for a row, the rows that were perhaps meant."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from workbench.calls import Call, Dtype, Layer, Permuted, Weight, calls_in
+from workbench.editing.calls import main_call, slots, swap
+from workbench.editing.weight_text import step_texts
+from workbench.errors import MappingError
+from workbench.mapping import Mapping, Row
+from workbench.numbers import shortest
+from workbench.program import Op, Value
+from workbench.signatures import Signature, signature_of
+
+#: Targets that are taken for one another.
+_GROUPS = (
+    ("F.relu", "F.relu6", "F.leaky_relu", "F.gelu", "F.silu", "F.hardswish", "F.hardsigmoid",
+     "F.elu", "F.selu", "F.celu", "F.mish", "F.softplus", "F.softsign", "F.logsigmoid",
+     "torch.sigmoid", "torch.tanh", "F.hardtanh"),
+    ("nn.ReLU", "nn.ReLU6", "nn.LeakyReLU", "nn.GELU", "nn.SiLU", "nn.Hardswish", "nn.Hardsigmoid",
+     "nn.ELU", "nn.SELU", "nn.CELU", "nn.Mish", "nn.Softplus", "nn.Softsign", "nn.LogSigmoid",
+     "nn.Sigmoid", "nn.Tanh", "nn.Hardtanh"),
+    ("operator.add", "operator.sub", "operator.mul", "operator.truediv", "operator.floordiv",
+     "operator.mod", "operator.pow"),
+    ("torch.maximum", "torch.minimum"),
+    ("operator.lt", "operator.le", "operator.gt", "operator.ge", "operator.eq", "operator.ne"),
+    ("torch.floor", "torch.ceil", "torch.round", "torch.trunc"),
+    ("torch.sin", "torch.cos", "torch.tan"),
+    ("torch.exp", "torch.expm1", "torch.log", "torch.log2", "torch.log10", "torch.log1p",
+     "torch.sqrt", "torch.rsqrt", "torch.square", "torch.abs", "torch.neg", "torch.reciprocal"),
+    ("torch.mean", "torch.sum", "torch.amax", "torch.amin", "torch.prod"),
+    (".mean", ".sum", ".amax", ".amin", ".prod"),
+    ("torch.argmax", "torch.argmin"), (".argmax", ".argmin"),
+    ("torch.softmax", "torch.log_softmax"), ("F.softmax", "F.log_softmax"),
+    ("F.max_pool2d", "F.avg_pool2d"), ("nn.MaxPool2d", "nn.AvgPool2d"),
+    ("F.adaptive_avg_pool2d", "F.adaptive_max_pool2d"),
+    ("nn.AdaptiveAvgPool2d", "nn.AdaptiveMaxPool2d"),
+)  # fmt: skip
+_NUMBERS: dict[str, tuple[float, ...]] = {
+    "eps": (1e-5, 1e-6, 1e-3, 1e-12, 1e-8, 1e-4, 1e-7, 1e-10),
+    "negative_slope": (0.01, 0.1, 0.2, 0.25, 0.3, 0.02), "alpha": (1.0, 0.01, 0.2),
+    "beta": (1.0,), "threshold": (20.0,), "min_val": (-1.0, 0.0), "max_val": (1.0, 6.0),
+}  # fmt: skip
+_AXES = ("dim", "axis", "dims", "axes", "start_dim", "end_dim")
+_WORDS = {
+    "eps": "epsilon", "count_include_pad": "padding counted in the average (Paddle's `exclusive`)",
+    "ceil_mode": "output size rounded up or down (`ceil_mode`)", "keepdim": "reduced axes kept",
+    "align_corners": "`align_corners`", "approximate": "exact or tanh GELU",
+    "dim": "axis", "negative_slope": "negative slope", "batch_first": "batch or time first",
+    "padding": "padding", "bidirectional": "bidirectional",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A row that was perhaps meant: what would have been confused, and the edit that gives it."""
+
+    cause: str
+    row: Row
+    edit: dict[str, Any] | None = None
+
+
+def confusions(mapping: Mapping, row: Row) -> Iterator[Candidate]:
+    """Rows that differ from this one in one of the usual ways, the most likely first."""
+    if row.call is None or row.is_parameter or row.blocks:
+        return
+    main = main_call(row.call)
+    if isinstance(main, Layer):
+        yield from _weights(mapping, row, main)
+    parts = list(calls_in(row.call))
+    for part in sorted(parts, key=lambda part: part is not main):
+        yield from _arguments(row, part, part is main)
+        yield from _operands(row, part, part is main)
+    for part in parts:
+        yield from _targets(row, part, part is main)
+
+
+# --- weights ----------------------------------------------------------------------------------
+
+
+def _weights(mapping: Mapping, row: Row, layer: Layer) -> Iterator[Candidate]:
+    for key, weight in layer.weights.items():
+        for told, other in _steps(weight):
+            yield _with_weights(row, layer, f"{key} {told}", {key: other})
+    for left, right in itertools.combinations(layer.weights, 2):
+        one, two = layer.weights[left], layer.weights[right]
+        if one.final_shape == two.final_shape and one.parameter != two.parameter:
+            yield _with_weights(
+                row, layer, f"{left} and {right} hold each other's tensor",
+                {left: two, right: one},
+            )  # fmt: skip
+    used = {weight.parameter for weight in layer.weights.values()}
+    for operand in row.op.operands if row.op else ():
+        parameter = mapping.program.parameters.get(operand.parameter)
+        if parameter is None or parameter.name in used:
+            continue
+        new = Weight(parameter.name, parameter.shape, parameter.dtype, (), parameter.trainable)
+        for key, weight in layer.weights.items():
+            for told, other in (("", new), *_steps(new)):
+                if _shape(other) == weight.final_shape and other != weight:
+                    cause = f"{key} is filled from {weight.parameter} in place of {parameter.name}"
+                    yield _with_weights(row, layer, f"{cause} {told}".strip(), {key: other})
+        if "bias" not in layer.weights and len(parameter.shape) == 1:
+            changed = replace(
+                layer, arguments={**layer.arguments, "bias": True},
+                weights={**layer.weights, "bias": new},
+            )  # fmt: skip
+            told_bias = {"parameter": new.parameter, "steps": []}
+            edit = {"arguments": {"bias": True}, "weights": {"bias": told_bias}}
+            yield Candidate("the bias is missing", _swapped(row, layer, changed), edit)
+
+
+def _steps(weight: Weight) -> Iterator[tuple[str, Weight]]:
+    """Other ways to lay out the tensor that have the same shape in the end."""
+    wanted = _shape(weight)
+    if weight.steps:
+        yield f"should not be {weight.steps[-1]}", replace(weight, steps=weight.steps[:-1])
+        for place, step in enumerate(weight.steps[:-1]):
+            steps = (*weight.steps[:place], *weight.steps[place + 1 :])
+            yield f"should not be {step}", replace(weight, steps=steps)
+    if wanted is None:
+        return
+    for left, right in itertools.combinations(range(len(wanted)), 2):
+        axes = list(range(len(wanted)))
+        axes[left], axes[right] = axes[right], axes[left]
+        if wanted[left] > 1 and wanted[right] > 1:
+            step = Permuted(tuple(axes))
+            yield f"should be {step}", weight.then(step)
+    for size in (2, 3, 4, 6, 8, 12, 16):
+        for axis, length in enumerate(wanted[:2]):
+            if length > size and length % size == 0:
+                split = (*wanted[:axis], size, length // size, *wanted[axis + 1 :])
+                axes = list(range(len(split)))
+                axes[axis], axes[axis + 1] = axes[axis + 1], axes[axis]
+                other = weight.reshaped(*split).permuted(*axes).reshaped(*wanted)
+                yield f"should have axis {axis} regrouped by {size}", other
+
+
+def _shape(weight: Weight) -> tuple[int, ...] | None:
+    try:
+        return weight.final_shape
+    except ValueError:
+        return None
+
+
+def _with_weights(row: Row, layer: Layer, cause: str, weights: dict[str, Weight]) -> Candidate:
+    changed = replace(layer, weights={**layer.weights, **weights})
+    told = {
+        key: {"parameter": weight.parameter, "steps": step_texts(weight)}
+        for key, weight in weights.items()
+    }
+    return Candidate(cause, _swapped(row, layer, changed), {"weights": told})
+
+
+# --- arguments --------------------------------------------------------------------------------
+
+
+def _arguments(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
+    told = _signature(part.target)
+    given = {slot.name: (slot.place, slot.value) for slot in slots(part)}
+    names = [*given, *(a.name for a in told.arguments if a.name not in given and not a.required)]
+    for name in names:
+        if name in ("inplace", "bias", "affine", "elementwise_affine", "device", "dtype_out"):
+            continue
+        argument = told[name]
+        place, value = given.get(name, (name, argument.default if argument else None))
+        choices = argument.choices if argument else ()
+        for other in _others(name, value, choices, row, name in given):
+            changed = _with_argument(part, place, other)
+            word = _WORDS.get(name, f"`{name}`")
+            cause = f"{word}: {_told(value)} here, Paddle acts as with {_told(other)}"
+            edit = {"arguments": {name: other}} if main else None
+            yield Candidate(cause, _swapped(row, part, changed), edit)
+
+
+def _others(
+    name: str, value: Any, choices: tuple[Any, ...], row: Row, given: bool
+) -> Iterator[Any]:
+    """Other values of a setting, the most likely first."""
+    seen = [value]
+    for other in _guesses(name, value, choices, row, given):
+        if not any(type(other) is type(one) and other == one for one in seen):
+            seen.append(other)
+            yield other
+
+
+def _guesses(
+    name: str, value: Any, choices: tuple[Any, ...], row: Row, given: bool
+) -> Iterator[Any]:
+    if isinstance(value, bool):
+        yield not value
+        return
+    if name in _AXES and isinstance(value, int):
+        rank = max((len(v.shape) for v in row.reads), default=0)
+        yield from range(-rank, rank)
+        return
+    yield from choices or (("none", "tanh") if name == "approximate" else ())
+    kind = type(value)
+    if isinstance(value, (int, float)) and given:
+        yield from (n for n in _attributes(row.op) if type(n) is kind or kind is float)
+    if isinstance(value, float):
+        yield from _NUMBERS.get("eps" if name == "epsilon" else name, ())
+    if not given:
+        return
+    if isinstance(value, float):
+        yield from (-value, 1 - value, value * 2, value / 2)
+        if value > 0:
+            yield from (1 / value, math.sqrt(value), value * value, 1 / math.sqrt(value))
+    elif isinstance(value, int):
+        yield from (value + 1, value - 1, -value)
+    elif isinstance(value, (tuple, list)) and all(type(item) is int for item in value):
+        yield from _lists(value)
+    elif isinstance(value, slice):
+        yield from _slices(value)
+    elif isinstance(value, Dtype):
+        yield from map(Dtype, ("float32", "float64", "int64", "int32", "bool", "float16"))
+    elif isinstance(value, (tuple, list)) and any(isinstance(item, slice) for item in value):
+        for place, item in enumerate(value):
+            others = _slices(item) if isinstance(item, slice) else ()
+            yield from (type(value)((*value[:place], o, *value[place + 1 :])) for o in others)
+
+
+def _lists(value: Any) -> Iterator[Any]:
+    kind = type(value)
+    yield kind(value[::-1])
+    for step in (1, -1):
+        yield kind(item + step for item in value)
+        for place in range(len(value)):
+            yield kind((*value[:place], value[place] + step, *value[place + 1 :]))
+    if len(value) <= 5 and len(set(value)) > 1:
+        yield from map(kind, itertools.permutations(value))
+
+
+def _slices(value: slice) -> Iterator[slice]:
+    for step in (1, -1):
+        if isinstance(value.start, int):
+            yield slice(value.start + step, value.stop, value.step)
+        if isinstance(value.stop, int):
+            yield slice(value.start, value.stop + step, value.step)
+        if isinstance(value.start, int) and isinstance(value.stop, int):
+            yield slice(value.start + step, value.stop + step, value.step)
+
+
+def _attributes(op: Op | None) -> Iterator[Any]:
+    """Numbers among the operator's own attributes."""
+    for one in (*(op.merged if op else ()), *((op,) if op else ())):
+        for value in one.attributes.values():
+            if isinstance(value, float):
+                yield shortest(value)
+            elif isinstance(value, int) and not isinstance(value, bool):
+                yield value
+
+
+def _with_argument(part: Call | Layer, place: str | int, value: Any) -> Call | Layer:
+    if isinstance(part, Layer):
+        return replace(part, arguments={**part.arguments, str(place): value})
+    if isinstance(place, int):
+        return replace(part, args=(*part.args[:place], value, *part.args[place + 1 :]))
+    return replace(part, kwargs={**part.kwargs, place: value})
+
+
+def constants(row: Row, factor: float | None, shift: float | None) -> Iterator[Candidate]:
+    """Rows with another number in them, as the results say: all scaled, or all shifted."""
+    for part in calls_in(row.call):
+        if not isinstance(part, Call):
+            continue
+        for slot in slots(part):
+            value = slot.value
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                continue
+            guesses = [value * factor, value / factor] if factor else []
+            guesses += [value + shift, value - shift] if shift else []
+            for guess in guesses:
+                other = shortest(float(f"{guess:.7g}"))
+                told = f"the number {_told(value)} here, Paddle acts as with {_told(other)}"
+                changed = _with_argument(part, slot.place, other)
+                main = part is main_call(row.call)
+                edit = {"arguments": {slot.name: other}} if main else None
+                yield Candidate(told, _swapped(row, part, changed), edit)
+
+
+# --- operands and targets ---------------------------------------------------------------------
+
+
+def _operands(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
+    """Two operands swapped, a list in another order, the axes of a permute."""
+    args = part.args
+    for left, right in itertools.combinations(range(len(args)), 2):
+        if _is_tensor(args[left]) and _is_tensor(args[right]):
+            order = list(args)
+            order[left], order[right] = order[right], order[left]
+            edit = None
+            if main and isinstance(part, Call):
+                names = {slot.place: slot.name for slot in slots(part)}
+                edit = {"arguments": {names[left]: args[right], names[right]: args[left]}}
+            yield Candidate(
+                f"operands {left + 1} and {right + 1} are swapped",
+                _swapped(row, part, replace(part, args=tuple(order))), edit,
+            )  # fmt: skip
+    for place, value in enumerate(args):
+        if (
+            isinstance(value, (tuple, list))
+            and 2 <= len(value) <= 4
+            and all(map(_is_tensor, value))
+        ):
+            for other in itertools.permutations(value):
+                changed = _with_argument(part, place, type(value)(other))
+                yield Candidate("the tensors are in another order", _swapped(row, part, changed))
+    numbers = [place for place, value in enumerate(args) if type(value) is int]
+    if part.target in (".permute", ".transpose", ".flatten", ".reshape") and len(numbers) < 6:
+        for other in itertools.permutations(args[place] for place in numbers):
+            order = list(args)
+            for place, value in zip(numbers, other, strict=True):
+                order[place] = value
+            if tuple(order) != args:
+                changed = replace(part, args=tuple(order))
+                told = ", ".join(map(str, other))
+                yield Candidate(f"the axes should be {told}", _swapped(row, part, changed))
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, (Value, Call, Layer))
+
+
+def _targets(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
+    for group in _GROUPS:
+        for other in group if part.target in group else ():
+            if other == part.target:
+                continue
+            told = _signature(other)
+            if isinstance(part, Layer):
+                kept = {k: v for k, v in part.arguments.items() if told[k] is not None}
+                changed: Call | Layer = replace(part, target=other, arguments=kept)
+            else:
+                kept = {k: v for k, v in part.kwargs.items() if told[k] is not None}
+                changed = replace(part, target=other, kwargs=kept)
+            cause = f"{part.target} in place of {other}"
+            yield Candidate(
+                cause, _swapped(row, part, changed), {"target": other} if main else None
+            )
+
+
+# --- small things -----------------------------------------------------------------------------
+
+
+def _swapped(row: Row, old: Call | Layer, new: Call | Layer) -> Row:
+    return replace(row, call=swap(row.call, old, new))
+
+
+def _signature(target: str) -> Signature:
+    try:
+        return signature_of(target)
+    except MappingError:
+        return Signature(target, open=True)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, slice):
+        return ":".join("" if end is None else str(end) for end in (value.start, value.stop))
+    if isinstance(value, Dtype):
+        return value.name
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(map(_told, value))})"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

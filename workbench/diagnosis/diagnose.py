@@ -1,0 +1,175 @@
+"""Try the usual confusions on a layer with Paddle's recorded inputs, and tell which one it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from torch import fx
+
+from workbench.builder import build_row
+from workbench.diagnosis.confusions import Candidate, confusions, constants
+from workbench.diagnosis.differences import from_rule, place_of, plain_edit, rule_row
+from workbench.diagnosis.patterns import first_pair, line_between, pattern
+from workbench.errors import WorkbenchError
+from workbench.integrity import check_integrity
+from workbench.judging import worst
+from workbench.mapping import Mapping, Row
+from workbench.paddle_side.reference import Reference
+from workbench.rules import DEFAULT, RuleBook
+from workbench.rules.apply import make_mapping
+from workbench.verification import Check, Finding, Verification
+from workbench.verify import check_row
+
+#: Seconds and attempts that one layer may take.
+SECONDS, ATTEMPTS = 10.0, 300
+#: Layers that are diagnosed after a verification.
+LAYERS = 5
+
+
+def diagnose_all(
+    mapping: Mapping,
+    verification: Verification,
+    references: Sequence[Reference],
+    module: fx.GraphModule | None = None,
+    rules: RuleBook | None = DEFAULT,
+) -> tuple[Finding, ...]:
+    """Findings for the first root causes of a failed verification."""
+    made = _made(mapping, rules)
+    changes = {layer.path: layer.changed for layer in verification.layers if layer.changed}
+    found: list[Finding] = []
+    for layer in verification.root_causes[:LAYERS]:
+        row = mapping[layer.path]
+        found += _findings(mapping, row, references, changes.get(row.path, ""), made, module)
+    return tuple(found)
+
+
+def diagnose(
+    mapping: Mapping,
+    row: Row,
+    references: Sequence[Reference],
+    module: fx.GraphModule | None = None,
+    rules: RuleBook | None = DEFAULT,
+) -> list[Finding]:
+    """Why the row differs from Paddle; the first finding is the most likely.
+
+    `references` are Paddle's values of a verification. `module`, when given, is looked at too: it
+    may have been changed after conversion. `rules` say what the row should be; without them only
+    the usual confusions are tried. Each finding was tried: `error_after` is what remains
+    when it is mended. Empty when the row agrees with Paddle or nothing explains it.
+    """
+    changes = check_integrity(mapping, module).changes if module is not None else {}
+    told = changes.get(row.path, "")
+    return list(_findings(mapping, row, references, told, _made(mapping, rules), module))
+
+
+def _made(mapping: Mapping, rules: RuleBook | None) -> list[dict[str, Row]]:
+    """What the rules make of the program, by the place of the operator; then what ours make."""
+    found = []
+    for book in dict.fromkeys((rules, DEFAULT)) if rules is not None else ():
+        with suppress(WorkbenchError):
+            made = make_mapping(mapping.program, book)
+            found.append({place_of(row): row for row in made.walk()})
+    return found
+
+
+def _findings(
+    mapping: Mapping,
+    row: Row,
+    references: Sequence[Reference],
+    changed: str,
+    made: list[dict[str, Row]],
+    module: fx.GraphModule | None,
+) -> Iterator[Finding]:
+    trial = _Trial(mapping, references)
+    as_mapped = trial.check(row)
+    if changed:
+        before = as_mapped
+        if module is not None:
+            try:
+                before = worst(check_row(mapping, row.path, r, module) for r in references)
+            except Exception:  # noqa: BLE001 - the changed module cannot run
+                before = Check("wrong", problem="it cannot run")
+        told = f"the module was changed after conversion: {changed}"
+        yield _finding(row, told, before, as_mapped, None, "changed", "convert the model again")
+    if not as_mapped.failed:
+        return
+    for candidate in _candidates(mapping, row, references, made):
+        check = trial.check(candidate.row)
+        if check.verdict in ("exact", "rounding"):
+            edit = plain_edit(mapping, row, candidate.edit)
+            yield _finding(row, candidate.cause, as_mapped, check, edit, "tried")
+            return
+        if trial.spent:
+            break
+    told = pattern(mapping, row, references)
+    if told:
+        yield _finding(row, told, as_mapped, None, None, "pattern")
+
+
+def _candidates(
+    mapping: Mapping, row: Row, references: Sequence[Reference], made: list[dict[str, Row]]
+) -> Iterator[Candidate]:
+    for by_rule in (rule_row(row, rows) for rows in made):
+        if by_rule is None:
+            continue
+        candidate = from_rule(mapping, row, replace(by_rule, path=row.path))
+        if candidate is not None:
+            yield candidate
+    pair = first_pair(mapping, row, references)
+    if pair is not None:
+        yield from constants(row, *line_between(*pair))
+    yield from confusions(mapping, row)
+
+
+class _Trial:
+    """Checks rows that were perhaps meant, cheapest input first, within a budget."""
+
+    def __init__(self, mapping: Mapping, references: Sequence[Reference]) -> None:
+        self.mapping = mapping
+        self.references = sorted(references, key=lambda r: sum(a.nbytes for a in r.inputs))
+        self.until = time.monotonic() + SECONDS
+        self.left = ATTEMPTS
+
+    @property
+    def spent(self) -> bool:
+        """True when no more attempts are to be made."""
+        return self.left <= 0 or time.monotonic() > self.until
+
+    def check(self, row: Row) -> Check:
+        """The row alone on every reference; stops at the first that fails."""
+        self.left -= 1
+        check = Check("unchecked")
+        try:
+            module = build_row(self.mapping, row)
+            mapping = replace(self.mapping, rows=(row,))
+            for reference in self.references:
+                check = worst([check, check_row(mapping, row.path, reference, module)])
+                if check.failed:
+                    break
+        except Exception as error:  # noqa: BLE001 - a candidate that cannot be built or run
+            return Check("wrong", problem=str(error))
+        return check
+
+
+def _finding(
+    row: Row,
+    cause: str,
+    before: Check,
+    after: Check | None,
+    edit: dict[str, object] | None,
+    how: str,
+    remedy: str = "",
+) -> Finding:
+    return Finding(
+        row.path,
+        cause,
+        before.error.max_abs if before.error else float("inf") if before.problem else 0.0,
+        after.error.max_abs if after and after.error else None,
+        max(before.tolerance, after.tolerance if after else 0.0),
+        edit,
+        how,
+        remedy,
+    )
