@@ -42,8 +42,11 @@ def test_verify_with_own_inputs(
         "--inputs",
         str(tmp_path / "inputs.npz"),
     ]
-    assert main([*arguments, "--layers"]) == 0
+    earlier = str(tmp_path / "earlier.json")
+    assert main([*arguments, "--layers", "--save", earlier]) == 0
     assert "rounding" in capsys.readouterr().out
+    assert main([*arguments, "--compare", earlier]) == 0
+    assert "nothing changed" in capsys.readouterr().out
 
 
 def test_bad_input_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import ConversionError, InputError, ModelFileError, WorkbenchError
 
 if TYPE_CHECKING:
+    from workbench.comparison import Comparison
     from workbench.migration import Migration
     from workbench.verification import Verification
 
@@ -58,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     migrate.add_argument("--out", required=True, help="folder for the bundle")
     verify = command("verify", _verify, "Compare every layer with Paddle.")
     verify.add_argument("--layers", action="store_true", help="print a line for every layer")
+    verify.add_argument("--save", metavar="FILE", help="keep the result as JSON")
+    verify.add_argument("--compare", metavar="FILE", help="say what changed since a saved result")
     report = command("report", _report, "Verify and write the HTML report only.")
     report.add_argument("--out", default="report.html", help="HTML file (default: report.html)")
     export = command("export", _export, "Write the bundle only.")
@@ -185,7 +188,19 @@ def _verify(options: argparse.Namespace) -> int:
                 told = f"{error.relative:9.2e}" if error else "        –"
                 print(f"{layer.verdict:10s} {told} {layer.path} ({', '.join(layer.ops)})")
         _print_verdict(verification)
+        if options.compare:
+            _print_comparison(verification.compare(options.compare))
+        if options.save:
+            print(f"saved     {verification.save(options.save)}")
         return OK if verification.passed else FAILED
+
+
+def _print_comparison(found: Comparison) -> None:
+    print(f"since     {found.summary}")
+    for change in found.changes:
+        checks = (change.before, change.now)
+        told = " → ".join(f"{c.verdict} ({c.ratio:.3g}× its tolerance)" for c in checks if c)
+        print(f"  {change.kind:6s} {change.path} {change.place}: {told}")
 
 
 def _report(options: argparse.Namespace) -> int:

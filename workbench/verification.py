@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.statistics import L2_GOOD, L2_INVESTIGATE, ErrorStats
@@ -10,6 +11,8 @@ from workbench.statistics import L2_GOOD, L2_INVESTIGATE, ErrorStats
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from workbench.comparison import Comparison
 
 #: Verdicts from best to worst. *unchecked*: nothing to compare (random, list, inside a block).
 VERDICTS = ("unchecked", "exact", "rounding", "suspicious", "wrong")
@@ -250,6 +253,25 @@ class Verification:
         import pandas as pd
 
         return pd.DataFrame([_line(layer) for layer in self.layers])
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything as JSON, to be compared with later; raises `InputError`."""
+        from workbench.comparison import save
+
+        return save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Verification:
+        """Read what `save` wrote; raises `InputError` when the file is not such a one."""
+        from workbench.comparison import load
+
+        return load(path)
+
+    def compare(self, earlier: Verification | str | Path) -> Comparison:
+        """What changed since an earlier verification, which may be a file that `save` wrote."""
+        from workbench.comparison import compare, load
+
+        return compare(self, earlier if isinstance(earlier, Verification) else load(earlier))
 
     def histograms(self) -> Figure:
         """Error histograms of the layers, alone and in the chain, over the depth of the model."""

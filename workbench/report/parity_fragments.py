@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from workbench.comparison import Comparison, LayerChange
 from workbench.gradient_parity import GradientCheck, GradientParity
 from workbench.report.pieces import ROWS, box, code, facts, folded, head, more, table, word
 from workbench.report.words import SIGNS, dims, scientific, times, visible
@@ -44,3 +45,21 @@ def _gradient(check: GradientCheck) -> tuple[object, ...]:
     bad = check.chain.failed and not check.failed
     worst = check.chain if bad else check.alone
     return (*cells, word(worst.verdict, SIGNS, " in the chain" if bad else ""))
+
+
+def comparison_html(found: Comparison) -> str:
+    """What changed since an earlier verification."""
+    names = ("", "layer", "where", "before", "÷", "now", "÷")
+    lines = [_change(change) for change in found.changes[:ROWS]]
+    return box(
+        head("Since the earlier verification", visible(found.summary)),
+        table(names, lines, "cccrrrr") if lines else Markup(""),
+        more(len(found.changes), "frame() has all of them"),
+    )
+
+
+def _change(change: LayerChange) -> tuple[object, ...]:
+    cells: list[object] = [change.kind, code(change.path), change.place]
+    for check in (change.before, change.now):
+        cells += [word(check.verdict, SIGNS), times(check.ratio)] if check else ["", ""]
+    return tuple(cells)

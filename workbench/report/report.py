@@ -6,8 +6,6 @@ import base64
 import hashlib
 import importlib.util
 import json
-import os
-import tempfile
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -18,6 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from workbench.errors import InputError
+from workbench.files import write_whole
 from workbench.mapping import STATUSES, Mapping
 from workbench.report import words
 from workbench.report.changes import change_groups
@@ -51,8 +50,8 @@ def write_report(migration: Migration, path: Path, lang: str = "en") -> Path:
     told = json.dumps(plain(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(json_path(path), told)
-        _write(path, text)
+        write_whole(json_path(path), told)
+        write_whole(path, text)
     except OSError as error:
         raise InputError(f"The report cannot be written to {path}: {error.strerror}.") from error
     return path
@@ -74,19 +73,6 @@ def _html_path(path: Path) -> Path:
             f"The report is an HTML file, {path} is not.", "Use a name like report.html."
         )
     return path
-
-
-def _write(path: Path, text: str) -> None:
-    """Atomically: a reader sees the old file or the new one."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 # --- HTML -------------------------------------------------------------------------------------
