@@ -200,5 +200,5 @@ def test_differences_of_tensors() -> None:
     tensor = torch.tensor([1.0, float("nan"), 0.0, 2.0])
     assert tensor_difference(tensor, tensor.clone()) == ""
     assert tensor_difference(tensor * (1 + 1e-7), tensor) == ""
-    assert tensor_difference(-tensor, tensor).startswith("2 of 4 elements")
-    assert tensor_difference(torch.tensor([1, 2]), torch.tensor([1, 3])).startswith("1 of 2")
+    assert "2 of 4 elements" in tensor_difference(-tensor, tensor)
+    assert "1 of 2" in tensor_difference(torch.tensor([1, 2]), torch.tensor([1, 3]))
