@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import paddle
+
 Handler = Callable[..., Any]
 
 
@@ -17,6 +19,8 @@ def serve(handlers: Mapping[str, Handler]) -> None:
 
     Whatever Paddle prints goes to stderr, so that stdout carries answers only.
     """
+    # Paddle's handler allocates memory, so a crash inside malloc would hang instead of ending here.
+    paddle.disable_signal_handler()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
