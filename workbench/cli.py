@@ -70,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     for one in (migrate, verify, report, export, benchmark):
         one.add_argument("--inputs", help=".npz with one array per input")
         one.add_argument("--mapping", help="mapping.yaml with edits to apply")
+    for one in (migrate, verify, report):
+        one.add_argument("--task", metavar="FOLDER", help="samples.npz or images for both models")
+        one.add_argument("--answer", metavar="FILE.py:NAME", help="function: outputs to answers")
+        one.add_argument("--gradients", action="store_true", help="compare gradients too")
     for one in (migrate, report):
         one.add_argument(
             "--lang", choices=("en", "zh"), default="en", help="language of the report"
@@ -134,25 +138,36 @@ def _migrate(options: argparse.Namespace) -> int:
         migration.convert()
         converted = time.perf_counter() - start
         verification = migration.verify(options.inputs)
+        agreed = _more_checks(migration, options)
         bundle = migration.export(options.out, formats=options.format)
         report = migration.report(Path(options.out) / "report.html", lang=options.lang)
         rows = list(migration.mapping.walk())
         print(f"model     {migration.origin}")
         print(f"layers    {len(rows)} rows, {sum(row.is_layer for row in rows)} of them modules")
         print(f"converted in {converted:.2f} s, verified in {verification.seconds:.2f} s")
-        _print_task(migration)
         _print_verdict(verification)
         print(f"bundle    {bundle.folder}")
         print(f"report    {report}")
-        return OK if verification.passed else FAILED
+        return OK if verification.passed and agreed else FAILED
 
 
-def _print_task(migration: Migration) -> None:
-    from workbench.task import has_task, task_parity
+def _more_checks(migration: Migration, options: argparse.Namespace) -> bool:
+    """Gradients and task, where asked for; false when gradients differ."""
+    from workbench.task import has_task, user_function
 
-    files = migration.files
-    if files is not None and has_task(files.program.parent):
-        print(f"task      {task_parity(migration, files.program.parent)}")
+    agreed = True
+    if options.gradients:
+        found = migration.gradients(options.inputs)
+        agreed = found.passed
+        print(f"gradients {found.summary}")
+        for note in found.notes:
+            print(f"          {note}")
+    beside = migration.files.program.parent if migration.files else None
+    folder = options.task or (beside if beside is not None and has_task(beside) else None)
+    if folder:
+        answer = user_function(options.answer) if options.answer else None
+        print(f"task      {migration.task(folder, answer=answer)}")
+    return agreed
 
 
 def _print_verdict(verification: Verification) -> None:
@@ -188,11 +203,12 @@ def _verify(options: argparse.Namespace) -> int:
                 told = f"{error.relative:9.2e}" if error else "        –"
                 print(f"{layer.verdict:10s} {told} {layer.path} ({', '.join(layer.ops)})")
         _print_verdict(verification)
+        agreed = _more_checks(migration, options)
         if options.compare:
             _print_comparison(verification.compare(options.compare))
         if options.save:
             print(f"saved     {verification.save(options.save)}")
-        return OK if verification.passed else FAILED
+        return OK if verification.passed and agreed else FAILED
 
 
 def _print_comparison(found: Comparison) -> None:
@@ -211,8 +227,9 @@ def _report(options: argparse.Namespace) -> int:
             print(f"error: {error}", file=sys.stderr)
             migration.report(options.out, lang=options.lang)
             return FAILED
+        agreed = _more_checks(migration, options)
         print(f"report    {migration.report(options.out, lang=options.lang)}")
-        return OK if verification.passed else FAILED
+        return OK if verification.passed and agreed else FAILED
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from workbench.paddle_side.reference import Reference
     from workbench.readers.folder import ModelFiles
     from workbench.replacing import Replacement
+    from workbench.task import TaskParity
     from workbench.verification import Finding, Verification
 
 
@@ -60,6 +61,7 @@ class Migration:
         self._replacements: dict[str, Replacement] = {}
         self.verification: Verification | None = None
         self.gradient_parity: GradientParity | None = None
+        self.task_parity: TaskParity | None = None
         self.references: tuple[Reference, ...] = ()
 
     @property
@@ -86,7 +88,7 @@ class Migration:
 
     def _forget(self) -> None:
         """Drop what was made of the mapping before a change."""
-        self._module = self.verification = self.gradient_parity = None
+        self._module = self.verification = self.gradient_parity = self.task_parity = None
 
     def _made(self) -> Mapping:
         """The table as rules and replaced scopes make it, without edits."""
@@ -215,6 +217,26 @@ class Migration:
         return diagnose_all(
             self.mapping, self.verification, self.references, self.convert(), self.rules
         )
+
+    def task(
+        self,
+        samples: str | Path,
+        metric: Callable[[Sequence[Any], Sequence[Any]], float] | None = None,
+        answer: Callable[[list[np.ndarray]], Sequence[Any]] | None = None,
+        preprocess: Callable[[Path], Sequence[np.ndarray]] | None = None,
+        limit: int | None = None,
+    ) -> TaskParity:
+        """Run real samples through both frameworks and compare their answers.
+
+        `samples` is a folder with `samples.npz` or with images, which become inputs as the model's
+        `inference.yml` or `preprocess` says. `answer` turns the outputs of a batch into one answer
+        a sample, `metric(answers, labels)` into a score. Raises `InputError` when samples cannot be
+        read.
+        """
+        from workbench.task import task_parity
+
+        self.task_parity = task_parity(self, samples, metric, answer, preprocess, limit)
+        return self.task_parity
 
     @property
     def paddle(self) -> PaddleProcess:

@@ -1,9 +1,10 @@
-"""Task parity: the same metric for Paddle and for PyTorch on labelled samples."""
+"""Task parity: the same metric for Paddle and for PyTorch on real samples."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+import importlib.util
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,57 +14,179 @@ import torch
 
 from workbench.errors import InputError
 from workbench.inputs import check_inputs
-from workbench.paddle_side.reference import record
+from workbench.paddle_side.predict import predict
+from workbench.samples import Samples, decoder, read_samples
 from workbench.weights import as_tensor
 
 if TYPE_CHECKING:
     from workbench.migration import Migration
 
-#: From model outputs to predictions that can be compared with the labels.
-Decode = Callable[[list[np.ndarray]], np.ndarray]
+#: From the outputs of one batch to one answer for each sample.
+Answer = Callable[[list[np.ndarray]], Sequence[Any]]
+#: From answers and labels to one number; the default is the share of equal ones.
+Metric = Callable[[Sequence[Any], Sequence[Any]], float]
+#: Samples with different answers that a result keeps.
+KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A sample that the frameworks answer differently."""
+
+    sample: str
+    paddle: str
+    torch: str
 
 
 @dataclass(frozen=True, slots=True)
 class TaskParity:
-    """A metric in both frameworks, and how often they give the same answer (0 … 1)."""
+    """A metric in both frameworks, and how often they give the same answer (0 … 1).
+
+    `paddle` and `torch` are None without labels. `interval` is the 95 % confidence interval of the
+    agreement on further samples of this kind (Wilson).
+    """
 
     metric: str
-    paddle: float
-    torch: float
+    paddle: float | None
+    torch: float | None
     agreement: float
     samples: int
+    interval: tuple[float, float] = (0.0, 1.0)
+    disagreements: tuple[Disagreement, ...] = ()
+    source: str = ""
+    steps: tuple[str, ...] = ()
+
+    @property
+    def same(self) -> int:
+        """How many samples are answered alike."""
+        return round(self.agreement * self.samples)
 
     def __str__(self) -> str:
+        scores = (
+            f"Paddle {self.paddle:.4f}, PyTorch {self.torch:.4f}, "
+            if self.paddle is not None and self.torch is not None
+            else ""
+        )
         return (
-            f"{self.metric} on {self.samples} samples: Paddle {self.paddle:.4f}, "
-            f"PyTorch {self.torch:.4f}, same answer {self.agreement:.2%}"
+            f"{self.metric} on {self.samples} samples: {scores}same answer {self.agreement:.2%} "
+            f"(95 % confidence {self.interval[0]:.2%} to {self.interval[1]:.2%})"
         )
 
+    def _repr_html_(self) -> str:
+        from workbench.report.parity_fragments import task_html
 
-def task_parity(migration: Migration, folder: str | Path) -> TaskParity:
-    """Run a folder's `samples.npz` through both frameworks; score as `metric.json` says."""
-    folder = Path(folder)
-    told = _metric_file(folder)
-    with np.load(folder / "samples.npz", allow_pickle=False) as file:
-        arrays = [file[f"in_{number}"] for number in range(len(migration.program.inputs))]
-        labels = file["labels"]
-    decode = decoder(told, folder)
-    inputs = check_inputs(migration.program, arrays)
-    outputs = migration.program.outputs
-    reference = record(migration.paddle, migration.program, inputs, outputs)
-    theirs = decode([np.asarray(reference.array(value)) for value in outputs])
-    values = zip(inputs, migration.program.inputs, strict=True)
+        return task_html(self)
+
+
+def task_parity(
+    migration: Migration,
+    samples: str | Path | Iterable[Any],
+    metric: Metric | None = None,
+    answer: Answer | None = None,
+    preprocess: Callable[[Path], Sequence[np.ndarray]] | None = None,
+    limit: int | None = None,
+) -> TaskParity:
+    """Run real samples through both frameworks and compare their answers.
+
+    `samples` is a folder: with `samples.npz` (`in_0` …, and `labels` if there are any), or with
+    images, which become inputs as the model's `inference.yml` or `preprocess` says; labels are read
+    from `labels.txt` (`path label` a line). `answer` turns outputs into one answer a sample;
+    without it `metric.json` or the kind of outputs says how. `metric(answers, labels)` scores; the
+    default is the share of right answers. Raises `InputError` when samples cannot be read.
+    """
+    folder = Path(str(samples)).expanduser()
+    found = read_samples(migration, folder, preprocess, limit)
+    program = migration.program
+    answers = answer or decoder(migration, found)
+    batches = [check_inputs(program, batch.inputs) for batch in found.batches]
+    outputs = predict(migration.paddle, program, batches)
+    theirs = _answers(answers, outputs, found)
+    ours = _answers(answers, (_ours(migration, arrays) for arrays in batches), found)
+    pairs = list(zip(theirs, ours, strict=True))
+    equal = [same(*pair) for pair in pairs]
+    score = metric or share_right
+    labels = found.labels
+    return TaskParity(
+        getattr(metric, "__name__", "") or found.metric,
+        float(score(theirs, labels)) if labels is not None else None,
+        float(score(ours, labels)) if labels is not None else None,
+        sum(equal) / len(equal) if equal else 0.0,
+        len(equal),
+        wilson(sum(equal), len(equal)),
+        tuple(
+            Disagreement(name, short(pair[0]), short(pair[1]))
+            for name, pair, one in zip(found.names, pairs, equal, strict=True)
+            if not one
+        )[:KEPT],
+        found.source,
+        found.steps,
+    )
+
+
+def _answers(answer: Answer, outputs: Iterable[list[np.ndarray]], found: Samples) -> list[Any]:
+    answers: list[Any] = []
+    for batch, arrays in zip(found.batches, outputs, strict=True):
+        made = list(answer(arrays))
+        if len(made) != batch.count:
+            raise InputError(
+                f"The answer function gave {len(made)} answers for {batch.count} samples.",
+                "It must return one answer for each sample of the batch.",
+            )
+        answers += made
+    return answers
+
+
+def _ours(migration: Migration, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    values = zip(arrays, migration.program.inputs, strict=True)
     with torch.no_grad():
         result = migration.convert()(*(as_tensor(array, value.dtype) for array, value in values))
     results = result if isinstance(result, tuple) else (result,)
-    ours = decode([tensor.numpy() for tensor in results])
-    return TaskParity(
-        told["metric"],
-        float((theirs == labels).mean()),
-        float((ours == labels).mean()),
-        float((theirs == ours).mean()),
-        len(labels),
-    )
+    return [tensor.float().numpy() if _half(tensor) else tensor.numpy() for tensor in results]
+
+
+def _half(tensor: torch.Tensor) -> bool:
+    return tensor.dtype in (torch.bfloat16, torch.float16)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal answers: arrays of equal shape and elements, or equal objects."""
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return bool(np.array_equal(np.asarray(one), np.asarray(other)))
+    return bool(one == other)
+
+
+def share_right(answers: Sequence[Any], labels: Sequence[Any]) -> float:
+    """The share of answers that equal their label."""
+    pairs = zip(answers, labels, strict=True)
+    return float(np.mean([_right(answer, label) for answer, label in pairs]))
+
+
+def _right(answer: Any, label: Any) -> bool:
+    """Equal; a text also to the number that it writes."""
+    texts = isinstance(answer, str) != isinstance(label, str) and not isinstance(answer, np.ndarray)
+    return str(answer) == str(label) if texts else same(answer, label)
+
+
+def short(answer: Any) -> str:
+    """An answer in a few words."""
+    text = " ".join(str(answer).split())
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def wilson(successes: int, count: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's 95 % confidence interval of a share.
+
+    >>> [round(bound, 4) for bound in wilson(200, 200)]
+    [0.9812, 1.0]
+    """
+    if not count:
+        return 0.0, 1.0
+    share = successes / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    half /= 1 + z * z / count
+    low = 0.0 if successes == 0 else middle - half
+    return max(low, 0.0), 1.0 if successes == count else min(middle + half, 1.0)
 
 
 def has_task(folder: str | Path) -> bool:
@@ -72,40 +195,16 @@ def has_task(folder: str | Path) -> bool:
     return (folder / "samples.npz").is_file() and (folder / "metric.json").is_file()
 
 
-def decoder(told: dict[str, Any], folder: Path) -> Decode:
-    """The decoding that `metric.json` names: `argmax`, or `ctc_greedy` with the dictionary."""
-    if told.get("decode") == "argmax":
-        return lambda outputs: outputs[0].argmax(-1)
-    if told.get("decode") == "ctc_greedy":
-        characters = _characters(folder)
-        blank = int(told.get("blank", 0))
-        return lambda outputs: np.array(
-            [_ctc_text(path, characters, blank) for path in outputs[0].argmax(-1)]
-        )
-    raise InputError(
-        f"{folder}/metric.json asks for decode={told.get('decode')!r}.",
-        "Known: argmax, ctc_greedy.",
-    )
-
-
-def _ctc_text(path: np.ndarray, characters: list[str], blank: int) -> str:
-    kept = [
-        index
-        for position, index in enumerate(path)
-        if index != blank and (position == 0 or index != path[position - 1])
-    ]
-    return "".join(characters[index - 1] for index in kept)
-
-
-def _characters(folder: Path) -> list[str]:
-    found = sorted(folder.glob("dict*.txt"))
-    if not found:
-        raise InputError(f"{folder} has no dictionary (dict.txt) for CTC decoding.")
-    return found[0].read_text("utf-8").removesuffix("\n").split("\n")
-
-
-def _metric_file(folder: Path) -> dict[str, Any]:
+def user_function(told: str) -> Answer:
+    """The function that `file.py:name` means; raises `InputError` when there is none."""
+    path, _, name = told.rpartition(":")
+    spec = importlib.util.spec_from_file_location("workbench_answer", path or told)
+    if spec is None or spec.loader is None or not name.isidentifier():
+        raise InputError(f"{told} is no function.", "Write it as FILE.py:NAME.")
+    module = importlib.util.module_from_spec(spec)
     try:
-        return json.loads((folder / "metric.json").read_text("utf-8"))  # type: ignore[no-any-return]
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"{folder}/metric.json cannot be read: {error}.") from error
+        spec.loader.exec_module(module)
+        found = getattr(module, name)
+    except (OSError, AttributeError, SyntaxError, ImportError) as error:
+        raise InputError(f"{told} cannot be loaded: {error}.") from error
+    return found  # type: ignore[no-any-return]

@@ -47,6 +47,22 @@ def run(
     return stored
 
 
+def predict(program: str, params: str | None, batches: list[list[str]], folder: str) -> None:
+    """Run a program on several batches; output n of batch b goes to `folder/out<b>_<n>.npy`."""
+    paddle.enable_static()
+    executor = paddle.static.Executor(paddle.CPUPlace())
+    loaded, feeds, fetches = load_saved(program, params, executor)
+    for batch, files in enumerate(batches):
+        feed = {name: np.load(path) for name, path in zip(feeds, files, strict=True)}
+        results = executor.run(loaded, feed=feed, fetch_list=fetches, return_numpy=False)
+        for number, (value, array) in enumerate(zip(fetches, results, strict=True)):
+            array = np.asarray(array)
+            if array.dtype == np.uint16 and "bfloat16" in str(value.dtype).lower():
+                array = (array.astype(np.uint32) << 16).view(np.float32)
+            array = array.astype(np.float32) if array.dtype == np.float16 else array
+            np.save(Path(folder) / f"out{batch}_{number}.npy", array)
+
+
 def time_forward(
     program: str, params: str, inputs: list[str], repeat: int, onednn: bool, threads: int
 ) -> float:
@@ -77,6 +93,7 @@ if __name__ == "__main__":
     handlers: dict[str, Handler] = {
         "run": run,
         "gradients": gradients,
+        "predict": predict,
         "time_forward": time_forward,
         "version": version,
     }

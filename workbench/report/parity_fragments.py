@@ -8,6 +8,7 @@ from workbench.comparison import Comparison, LayerChange
 from workbench.gradient_parity import GradientCheck, GradientParity
 from workbench.report.pieces import ROWS, box, code, facts, folded, head, more, table, word
 from workbench.report.words import SIGNS, dims, scientific, times, visible
+from workbench.task import TaskParity
 
 
 def gradients_html(found: GradientParity) -> str:
@@ -63,3 +64,12 @@ def _change(change: LayerChange) -> tuple[object, ...]:
     for check in (change.before, change.now):
         cells += [word(check.verdict, SIGNS), times(check.ratio)] if check else ["", ""]
     return tuple(cells)
+
+
+def task_html(found: TaskParity) -> str:
+    """Scores, agreement, and the samples with different answers."""
+    lines = [(visible(d.sample), visible(d.paddle), visible(d.torch)) for d in found.disagreements]
+    return box(
+        head("Task parity", visible(str(found))),
+        table(("sample", "Paddle", "PyTorch"), lines) if lines else Markup(""),
+    )
