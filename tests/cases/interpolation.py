@@ -69,7 +69,19 @@ CASES = [
     _resize("size=[5, 9], mode='bicubic'", grad=True),
     _resize("size=[5, 9], mode='bicubic', align_corners=True"),
     _resize("scale_factor=1.7, mode='bicubic'"),
-    _resize("size=[1, 5], mode='bicubic'", refused="bicubic"),
+    _resize("size=[1, 5], mode='bicubic'", grad=True),
+    *(
+        _resize(f"scale_factor={scale}, mode='{mode}'", x=x)
+        for mode in ("bilinear", "bicubic")
+        for scale in ("1.1", "[1.1, 1.5]", "[1.5, 1.2]", "0.2", "[0.3, 1.0]", "[1.0, 1.3]")
+        for x in (X, f32(2, 3, 5, 6))
+    ),
+    _resize("scale_factor=s, mode='bilinear'", s=f32(1, low=1.1, high=1.3)),
+    _resize("scale_factor=s, mode='bicubic'", s=f32(1, low=1.1, high=1.3)),
+    _resize("scale_factor=0.2, mode='linear', data_format='NCW'", x=LINE),
+    _resize("scale_factor=1.1, mode='linear', data_format='NCW'", x=LINE),
+    _resize("scale_factor=0.2, mode='trilinear', data_format='NCDHW'", x=SPACE),
+    _resize("scale_factor=[1.1, 1.4, 1.2], mode='trilinear', data_format='NCDHW'", x=SPACE),
     _resize("size=[1, 5], mode='bicubic', align_corners=True"),
     _resize("size=[9], mode='linear', data_format='NCW'", x=LINE, grad=True),
     _resize("scale_factor=1.7, mode='linear', data_format='NCW'", x=LINE),

@@ -64,6 +64,7 @@ from workbench.functions.fused import (
 from workbench.functions.graph import reduce_rows, segment_count
 from workbench.functions.indexing import fill_diagonal, multiplex
 from workbench.functions.interpolation import (
+    resize_cubic,
     resize_linear,
     resize_nearest,
     resized,
@@ -182,6 +183,7 @@ __all__ = [
     "quantize_by_maximum",
     "reduce_rows",
     "residual_norm",
+    "resize_cubic",
     "resize_linear",
     "resize_nearest",
     "resized",

@@ -50,8 +50,13 @@ def resize_linear(
     x: Tensor,
     size: tuple[int, ...] | None = None,
     scale_factor: tuple[float, ...] | None = None,
+    centred: bool = False,
 ) -> Tensor:
-    """Linear resize with Paddle's `align_mode=1`: element i comes from i / scale, not centred."""
+    """Linear resize with Paddle's `align_mode=1`: element i comes from i / scale.
+
+    If `centred`, from (i + 0.5) / scale - 0.5, also on an axis whose size stays; but in two
+    dimensions a single element comes from the first one.
+    """
     counts = resized(x, size, scale_factor)
     if counts == list(x.shape[2:]):
         return x
@@ -59,10 +64,45 @@ def resize_linear(
         scale = scale_factor[axis - 2] if scale_factor else None
         length = x.shape[axis]
         position = source_positions(length, count, scale, False, x.device)
+        if centred and (count > 1 or x.dim() != 4):
+            shift = 0.5 / scale if scale else 0.5 * length / count
+            position = (position + (shift - 0.5)).clamp(min=0)
         low = position.to(torch.int64).clamp(max=length - 1)
         weight = (position - low).to(x.dtype).reshape(-1, *[1] * (x.dim() - 1 - axis))
         high = (low + 1).clamp(max=length - 1)
         x = x.index_select(axis, low) * (1 - weight) + x.index_select(axis, high) * weight
+    return x
+
+
+def resize_cubic(
+    x: Tensor,
+    size: tuple[int, ...] | None = None,
+    scale_factor: tuple[float, ...] | None = None,
+) -> Tensor:
+    """Bicubic resize; a single output element lies at -0.5, not in the middle as in torch.
+
+    The input itself when no size changes, which torch resamples where a scale is given.
+    """
+    counts = resized(x, size, scale_factor)
+    if counts == list(x.shape[2:]):
+        return x
+    for axis, count in enumerate(counts, 2):
+        scale = scale_factor[axis - 2] if scale_factor else None
+        length = x.shape[axis]
+        position = source_positions(length, count, scale, False, x.device)
+        step = (1 / scale if scale else length / count) if count > 1 else 0.0
+        position = position + (0.5 * step - 0.5)
+        low = position.floor()
+        t = (position - low).reshape(-1, *[1] * (x.dim() - 1 - axis))
+        total = torch.zeros((), dtype=x.dtype, device=x.device)
+        for offset in (-1, 0, 1, 2):
+            far = (t - offset).abs()
+            near = (1.25 * far - 2.25) * far * far + 1
+            wide = ((-0.75 * far + 3.75) * far - 6) * far + 3
+            weight = torch.where(far <= 1, near, wide).to(x.dtype)
+            index = (low + offset).to(torch.int64).clamp(0, length - 1)
+            total = total + x.index_select(axis, index) * weight
+        x = total
     return x
 
 

@@ -51,7 +51,7 @@ def interpolate(
     target = _target(
         op, rank - 2, out_size, size_tensor, scale_tensor, (out_d, out_h, out_w), scale
     )
-    out = _resized(op, first, x, mode, target, align_corners, align_mode)
+    out = _resized(op, first, x, mode, target, align_corners, align_mode, last)
     if last:
         op.note("NHWC: permuted around the resize")
         return channels_last(out, rank)
@@ -89,9 +89,11 @@ def _target(
 
 
 def _resized(
-    op: Context, first: Any, x: Value, mode: str, target: dict[str, Any], corners: bool, align: int
-) -> Call | Layer:
+    op: Context, first: Any, x: Value, mode: str, target: dict[str, Any], corners: bool,
+    align: int, last: bool,
+) -> Call | Layer:  # fmt: skip
     sizes = target.get("size", ())
+    first_sizes = x.shape[1:-1] if last else x.shape[2:]
     if mode == "nearest":
         if corners or not is_float(x.dtype):
             op.note("positions of align_corners" if corners else "integers, which torch refuses")
@@ -104,17 +106,47 @@ def _resized(
     if not corners and align == 1 and mode != "bicubic":
         op.note("align_mode=1: positions are not centred")
         return call("fn.resize_linear", first, **target)
-    if not corners and 1 in sizes and mode in ("bilinear", "bicubic"):
-        op.require(mode == "bilinear", "bicubic resize to one element differs from torch")
-        op.note("an output size of 1 takes the first element")
-        kept = tuple(slice(0, 1) if size == 1 else slice(None) for size in sizes)
-        first = call("operator.getitem", first, (slice(None), slice(None), *kept))
+    if not corners and _differs(mode, first_sizes, target):
+        op.note("torch differs where a size stays or becomes 1")
+        if mode == "bicubic":
+            return call("fn.resize_cubic", first, **target)
+        return call("fn.resize_linear", first, **target, centred=True)
     return _plain(op, first, mode, target, {"align_corners": corners})
 
 
 def _is_safe(factor: Any) -> bool:
     """False for a scale where torch may take the ratio of the sizes, if that is 1 or 2, instead."""
     return isinstance(factor, (int, float)) and (factor < 1 or factor > 2.5 or factor % 0.5 == 0)
+
+
+def _differs(mode: str, sizes: tuple[int, ...], target: dict[str, Any]) -> bool:
+    """True where torch takes another position than Paddle. Sizes below 0 are dynamic.
+
+    Torch ignores the scale of an axis whose size stays (if cubic, Paddle does when none changes),
+    and puts the single element of an axis in the middle, Paddle at the start if two-dimensional.
+    """
+    single = mode in ("bilinear", "bicubic")
+    if "size" in target:
+        counts = zip(target["size"], sizes, strict=True)
+        return single and any(count == 1 != size for count, size in counts)
+    pairs = list(zip(sizes, target["scale_factor"], strict=True))
+    if single and any(_shrinks(size, factor) for size, factor in pairs):
+        return True
+    kept = [
+        not _is_number(factor)
+        or (factor != 1 and (1 < factor < 1.5 if size < 0 else int(size * factor) == size > 1))
+        for size, factor in pairs
+    ]
+    return all(kept) if mode == "bicubic" else any(kept)
+
+
+def _shrinks(size: int, factor: Any) -> bool:
+    """The axis gets a single element; a dynamic one may, where the scale is small."""
+    return _is_number(factor) and (factor < 0.5 if size < 0 else size * factor < 2 <= size)
+
+
+def _is_number(factor: Any) -> bool:
+    return isinstance(factor, (int, float))
 
 
 def _plain(
