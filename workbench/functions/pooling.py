@@ -23,7 +23,7 @@ def pool_input(
     for axis in range(len(kernel_size) - 1, -1, -1):
         size, step, width = x.shape[axis + 2], stride[axis], kernel_size[axis]
         rest = size + begin[axis] + end[axis] - width + (step - 1 if ceil_mode else 0)
-        needed = rest // step * step + width
+        needed = max(rest, 0) // step * step + width
         sides += [begin[axis], needed - size - begin[axis]]
     return F.pad(x, sides, value=value)
 

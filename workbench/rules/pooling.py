@@ -56,7 +56,7 @@ def pool(
         out = _adaptive(op, first, x, kernel, pooling_type)
     else:
         begins, ends = paddings_of(padding_algorithm, paddings, spatial, kernel, strides)
-        windows = _Windows(kernel, strides, begins, ends, ceil_mode)
+        windows = _Windows(spatial, kernel, strides, begins, ends, ceil_mode)
         if pooling_type == "max":
             out = _max(op, first, windows)
         else:
@@ -70,7 +70,10 @@ def pool(
 class _Windows:
     """The windows of one pooling, and how torch can make them."""
 
-    def __init__(self, kernel: Ints, stride: Ints, begin: Ints, end: Ints, ceil_mode: bool) -> None:
+    def __init__(
+        self, sizes: Ints, kernel: Ints, stride: Ints, begin: Ints, end: Ints, ceil_mode: bool
+    ) -> None:
+        self.sizes: tuple[Any, ...] = tuple(sizes)
         self.kernel: tuple[Any, ...] = tuple(kernel)
         self.stride: tuple[Any, ...] = tuple(stride)
         self.begin: tuple[Any, ...] = tuple(begin)
@@ -79,11 +82,16 @@ class _Windows:
 
     @property
     def ordinary(self) -> bool:
-        """True when every window meets the input, so that torch makes the same windows."""
+        """True when every window meets the input, so that torch makes the same windows.
+
+        Where one is larger than the input with its padding, Paddle makes it, torch refuses.
+        """
         sides = (*self.kernel, *self.begin, *self.end)
         return is_fixed(sides) and all(
-            begin < kernel and end + (stride - 1 if self.ceil_mode else 0) < kernel
-            for kernel, stride, begin, end in zip(*self._all, strict=True)
+            begin < kernel
+            and end + (stride - 1 if self.ceil_mode else 0) < kernel
+            and not (isinstance(size, int) and 0 <= size < kernel - begin - end)
+            for size, kernel, stride, begin, end in zip(self.sizes, *self._all, strict=True)
         )
 
     @property
@@ -184,7 +192,7 @@ def max_pool_with_index(
         options = {"output_size": compact([_same_or(size, x) for size in sizes])}
         found = call(f"F.adaptive_max_pool{dims}d", x, **options, return_indices=True)
         return Result(call("fn.with_int32_index", found), {"out": (0,), "mask": (1,)})
-    windows = _Windows(kernel_size, strides, paddings, paddings, ceil_mode)
+    windows = _Windows(x.shape[2:], kernel_size, strides, paddings, paddings, ceil_mode)
     if not op.used("mask"):
         return Result(_max(op, x, windows), {"out": ()})
     op.require(windows.even, "torch has no positions for windows that lie in the padding")
@@ -217,7 +225,7 @@ def lp_pool(
     if global_pooling:
         kernel, stride, padding_algorithm = spatial, [1] * len(spatial), "VALID"
     begins, ends = paddings_of(padding_algorithm, paddings, spatial, kernel, stride)
-    windows = _Windows(kernel, stride, begins, ends, ceil_mode)
+    windows = _Windows(spatial, kernel, stride, begins, ends, ceil_mode)
     if norm_type == float("inf"):
         out = _max(op, first, windows)
     elif windows.even and not any(begins) and not ceil_mode:
