@@ -229,6 +229,10 @@ def channel_shuffle(
     op: Context, x: Value, groups: int = 1, group: int = 1, data_format: str = "NCHW"
 ) -> Call | Layer:
     """Channels of the groups interleaved; the same in both, but torch has channels first only."""
+    op.require(
+        op.name == "channel_shuffle" or x.dtype == "float32",
+        f"Paddle moves only a part of a {x.dtype} tensor in shuffle_channel",
+    )
     factor = {"groups": max(groups, group)}
     return _rearranged(op, x, data_format, "ChannelShuffle", "F.channel_shuffle", factor)
 

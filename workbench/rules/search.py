@@ -103,7 +103,8 @@ def histogram(
     x = input_ if is_float(input_.dtype) else method(input_, "float")
     if weight is None and not density:
         return call("torch.histc", x, bins, min_, max_).method("long")
-    return call("fn.histogram", x, bins, min_, max_, weight=weight, density=density)
+    found = call("fn.histogram", x, bins, min_, max_, weight=weight, density=density)
+    return found.method("float") if input_.dtype == "float64" else found
 
 
 @rule("pd_op.unique")
