@@ -194,10 +194,11 @@ def _type(record: Any) -> tuple[tuple[int, ...], str]:
 
 
 def _shape(dims: Any) -> tuple[int, ...]:
+    """Sizes, -1 for a dynamic one: Paddle also writes products with it, such as -4."""
     sizes = tuple(_checked(dim, int, "dimension") for dim in dims)
-    if any(not -1 <= size < 2**48 for size in sizes):
+    if any(not -(2**48) < size < 2**48 for size in sizes):
         raise ValueError(f"impossible shape {list(sizes)}")
-    return sizes
+    return tuple(max(size, -1) for size in sizes)
 
 
 def _checked(found: Any, kind: type | tuple[type, ...], what: str) -> Any:
