@@ -162,8 +162,9 @@ def _more_checks(migration: Migration, options: argparse.Namespace) -> bool:
         print(f"gradients {found.summary}")
         for note in found.notes:
             print(f"          {note}")
-    beside = migration.files.program.parent if migration.files else None
-    folder = options.task or (beside if beside is not None and has_task(beside) else None)
+    beside = migration.files.program.parent if migration.files else Path()
+    labelled = options.run is not _verify and has_task(beside)
+    folder = options.task or (beside if labelled else None)
     if folder:
         answer = user_function(options.answer) if options.answer else None
         print(f"task      {migration.task(folder, answer=answer)}")

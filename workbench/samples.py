@@ -53,7 +53,8 @@ class Samples:
     @property
     def metric(self) -> str:
         """Name of the metric."""
-        return str(self.told.get("metric", "share of right answers" if self.labels else "answers"))
+        unnamed = "answers" if self.labels is None else "share of right answers"
+        return str(self.told.get("metric", unnamed))
 
     @property
     def steps(self) -> tuple[str, ...]:
