@@ -96,6 +96,11 @@ def find(target: str) -> Code:
     return found
 
 
+def digests() -> dict[str, str]:
+    """What the code of each target is now, to see later whether it changed."""
+    return {PREFIX + name: code.digest for name, code in _codes.items()}
+
+
 def used_in(call: Any) -> tuple[str, ...]:
     """The custom targets in a call, each once."""
     from workbench.calls import calls_in

@@ -21,7 +21,7 @@ Open = Callable[..., Any]
 def netron(nb: Any, number: int = 0) -> Any:
     """The frame of a Netron page, when its graph is drawn."""
     frame = nb.page.frame_locator(".wbg-netron iframe").nth(number)
-    frame.locator("svg .node").first.wait_for(timeout=60_000)
+    frame.locator("svg .node").first.wait_for()
     return frame
 
 
@@ -50,7 +50,7 @@ def test_netron_shows_both_models_and_asks_nobody_outside(notebook: Open) -> Non
 def test_netron_says_what_to_do_when_the_kernel_is_out_of_reach(notebook: Open) -> None:
     nb = notebook([load("transformer_encoder", "gone"), "g = m.graph()\ng.port = 1\ng"])
     nb.run_all()
-    told = nb.page.wait_for_selector(".wbg-told", timeout=60_000).inner_text()
+    told = nb.page.wait_for_selector(".wbg-told").inner_text()
     assert "jupyter-server-proxy" in told
     assert "ssh -L 1:127.0.0.1:1" in told
 
@@ -108,11 +108,10 @@ def test_a_saved_notebook_shows_a_table_without_a_kernel(notebook: Open, tmp_pat
     assert "head.mystery" in html
     assert "there is no rule for pd_op.mystery" in html
     nb.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    nb.page.wait_for_timeout(500)
     nb._client = None
     nb.page.reload()
     table = nb.page.locator(".wbe-still table").first
-    table.wait_for(timeout=60_000)
+    table.wait_for()
     assert "block.conv2d" in table.inner_text()
     assert nb.page.locator(".wbe-still svg.wlg").first.is_visible()
     assert not nb.page.get_by_text("Error displaying widget").first.is_visible()
@@ -121,6 +120,6 @@ def test_a_saved_notebook_shows_a_table_without_a_kernel(notebook: Open, tmp_pat
     subprocess.run([*convert, str(nb.path)], check=True, capture_output=True, timeout=180)
     page = nb.page.context.new_page()
     page.goto(out.as_uri())
-    page.locator(".wbe-still table").first.wait_for(timeout=30_000)
+    page.locator(".wbe-still table").first.wait_for()
     assert "block.conv2d" in page.locator(".wbe-still table").first.inner_text()
     page.close()

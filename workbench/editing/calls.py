@@ -214,13 +214,7 @@ def fitted(
     Raises `MappingError` when an argument is missing, the module cannot be made, a weight is
     missing and cannot be told from the operator's inputs, or the steps give another shape.
     """
-    module = make_module(layer)
-    if custom.is_custom(layer.target):
-        shapes, free = custom.stored_keys(module)
-        state = module.state_dict()
-        shapes |= {key: tuple(state[key].shape) for key in free if key in layer.weights}
-    else:
-        shapes = {key: tuple(t.shape) for key, t in (*module.named_parameters(), *_buffers(module))}
+    shapes = _shapes(layer)
     weights = {key: weight for key, weight in layer.weights.items() if key in shapes}
     notes = [
         f"{key} left out: {layer.target} has none" for key in layer.weights if key not in shapes
@@ -230,6 +224,34 @@ def fitted(
             weights[key] = _guessed(key, shape, layer, op, parameters, weights)
         _check_shape(layer.target, key, weights[key], shape)
     return replace(layer, weights=weights), notes
+
+
+def missing_weights(
+    layer: Layer, op: Op | None, parameters: Mapping[str, Parameter]
+) -> dict[str, tuple[int, ...]]:
+    """Weights of the module, with shapes, that neither the layer nor the operator gives.
+
+    Raises `MappingError` when the module cannot be made.
+    """
+    shapes, weights = _shapes(layer), dict(layer.weights)
+    missing = {}
+    for key, shape in shapes.items():
+        try:
+            if key not in weights:
+                weights[key] = _guessed(key, shape, layer, op, parameters, weights)
+        except MappingError:
+            missing[key] = shape
+    return missing
+
+
+def _shapes(layer: Layer) -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors that must be given, by state_dict key."""
+    module = make_module(layer)
+    if not custom.is_custom(layer.target):
+        return {key: tuple(t.shape) for key, t in (*module.named_parameters(), *_buffers(module))}
+    shapes, free = custom.stored_keys(module)
+    state = module.state_dict()
+    return shapes | {key: tuple(state[key].shape) for key in free if key in layer.weights}
 
 
 def make_module(layer: Layer) -> nn.Module:

@@ -86,8 +86,8 @@ def check_target(target: object) -> str:
 def suggestions(row: Row, others: Iterable[Row] = (), limit: int = 60) -> list[str]:
     """Targets that are plausible for a row, best first.
 
-    The row's own, what rows with the same operator became, what is named like the operator, and the
-    other members of the same family of torch modules.
+    The row's own, code of one's own, what rows with the same operator became, what is named like
+    the operator, and the other members of the same family of torch modules.
     """
     found: dict[str, None] = {}
     original = getattr(row.edited, "original", row)
@@ -99,7 +99,8 @@ def suggestions(row: Row, others: Iterable[Row] = (), limit: int = 60) -> list[s
         found.update(dict.fromkeys(_named_like(target.rpartition(".")[2])))
     for target in list(found):
         found.update(dict.fromkeys(_family(target)))
-    return [*[target for target in found if target][:limit], *custom.names()]
+    plausible = [target for target in found if target][:limit]
+    return list(dict.fromkeys([*plausible[:1], *reversed(custom.names()), *plausible[1:]]))
 
 
 def _is_module(item: Any) -> bool:

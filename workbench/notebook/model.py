@@ -7,12 +7,14 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from workbench import custom
 from workbench.editing.file import EditFile, MappingWarning, unmatched_text
 from workbench.editing.merge import Edited, original_of
-from workbench.edits import apply_changes, changes_of, try_edits
+from workbench.editing.targets import check_target
+from workbench.edits import Applied, apply_changes, changes_of, try_edits
 from workbench.errors import MappingError, WorkbenchError
 from workbench.mapping import Mapping, Row
-from workbench.notebook.texts import changes_from, missing_arguments
+from workbench.notebook.texts import changes_from, missing_arguments, missing_keys
 from workbench.notebook.wire import Json, detail_json, key_of, row_json
 from workbench.verification import Check, Verification
 
@@ -41,6 +43,7 @@ class Outcome:
     changed: list[str] = field(default_factory=list)
     refused: dict[str, MappingError] = field(default_factory=dict)
     missing: dict[str, list[str]] = field(default_factory=dict)
+    weights: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     structure: bool = False
     recheck: list[str] = field(default_factory=list)
@@ -59,6 +62,8 @@ class EditorModel:
         self.stale = False
         self.saved = True
         self.selected = ""
+        self.pending: Rows = {}
+        self._codes = custom.digests()
         self._seen = holder.mapping
         self.rows: dict[str, Row] = _keyed(self._seen)
 
@@ -106,14 +111,16 @@ class EditorModel:
                 row = self.rows[key]
                 wanted[key] = changes_from(self._seen, row, sent)
                 missing = self._missing(row, wanted[key])
+                weights = {} if missing else self._missing_weights(row, wanted[key])
             except KeyError:
                 outcome.refused[key] = MappingError(f"there is no row '{key}' any more")
                 continue
             except MappingError as error:
                 outcome.refused[key] = error
                 continue
-            if missing:
+            if missing or weights:
                 outcome.missing[key] = missing
+                outcome.weights[key] = weights
                 del wanted[key]
         return self._change(wanted, label or _label(wanted), outcome)
 
@@ -123,6 +130,15 @@ class EditorModel:
             return []
         given = changes.get("arguments")
         return missing_arguments(row, target, given if isinstance(given, dict) else {})
+
+    def _missing_weights(self, row: Row, changes: Dict[str, Any]) -> dict[str, list[int]]:
+        target = changes.get("target")
+        if not isinstance(target, str) or row.is_parameter or target == original_of(row).target:
+            return {}
+        try:
+            return missing_keys(self._seen, row, check_target(target), changes)
+        except MappingError:  # told when the change is made
+            return {}
 
     def _change(self, wanted: Rows, label: str, outcome: Outcome) -> Outcome:
         paths = {self.rows[key].path: key for key in wanted}
@@ -226,6 +242,7 @@ class EditorModel:
             outcome.notices.append(f"The saved edit of {key} does not fit: {refusal.message}")
         if found.unmatched:
             outcome.notices.append(unmatched_text(found.unmatched, self.file.path))
+        self.pending = {key: rows[key] for key in (*(found.refused or {}), *found.unmatched)}
         self._take(found.mapping, outcome)
         return outcome
 
@@ -260,16 +277,27 @@ class EditorModel:
         touched = {key for key, row in _keyed(theirs).items() if isinstance(row.edited, Edited)}
         lost = {key: c for key, c in changes_of(self._seen).items() if c and key not in touched}
         before = {key: dict(row.edited) for key, row in self.rows.items()}
-        found = apply_changes(theirs, lost)
+        waiting = {key: c for key, c in self.pending.items() if key not in touched}
+        found = apply_changes(theirs, {**waiting, **lost})
+        self.pending = {key: waiting[key] for key in waiting if key in _not_taken(found)}
         for key, error in (found.refused or {}).items():
-            outcome.notices.append(f"The edit of {key} does not fit the new row: {error.message}")
-        self._take(found.mapping if lost else theirs, outcome)
+            if key in lost:
+                told = f"The edit of {key} does not fit the new row: {error.message}"
+                outcome.notices.append(told)
+        self._take(found.mapping if lost or waiting else theirs, outcome)
+        outcome.changed += [key for key in self._with_new_code() if key not in outcome.changed]
         changed = [key for key in outcome.changed if key in self.rows]
         self._note_stale(
             changed, {key: before.get(key, {}) for key in changed}, outcome, force=True
         )
         if changes_of(self._seen) or self.file is not None:
             self.save(outcome)
+
+    def _with_new_code(self) -> list[str]:
+        """Rows that call code of the person's own which was defined anew."""
+        before, self._codes = self._codes, custom.digests()
+        new = {name for name, digest in self._codes.items() if before.get(name) != digest}
+        return [k for k, row in self.rows.items() if new & set(custom.used_in(row.call))]
 
     # --- bookkeeping ----------------------------------------------------------------------------
 
@@ -310,6 +338,10 @@ class EditorModel:
         self.alone = {keys[c.path]: c.alone for c in told.layers if c.path in keys}
         self.chain = {keys[c.path]: c.chain for c in told.layers if c.path in keys}
         self.stale = mapping is not self._seen
+
+
+def _not_taken(found: Applied) -> set[str]:
+    return {*(found.refused or {}), *found.unmatched}
 
 
 def _keyed(mapping: Mapping) -> dict[str, Row]:

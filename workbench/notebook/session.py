@@ -11,6 +11,7 @@ from collections.abc import Callable
 from collections.abc import Mapping as Dict
 from typing import Any
 
+from workbench import custom
 from workbench.editing.targets import catalog, suggestions
 from workbench.errors import MappingError, WorkbenchError
 from workbench.notebook.jobs import Jobs
@@ -126,7 +127,8 @@ class Session:
             self.send(self.snapshot())
         refused = {key: self._refusal(key, error) for key, error in outcome.refused.items()}
         told = self._changed(outcome.changed)
-        told |= {"refused": refused, "missing": outcome.missing, "notices": outcome.notices}
+        told |= {"refused": refused, "missing": outcome.missing, "weights": outcome.weights}
+        told["notices"] = outcome.notices
         told["recheck"] = outcome.recheck if self.checker is not None else []
         if outcome.structure:
             told["rows"] = []
@@ -165,6 +167,7 @@ class Session:
             "progress": self.progress,
             "overall": self._overall(),
             "canVerify": self.verifier is not None,
+            "own": custom.names(),
         }
 
     def _overall(self) -> Json:

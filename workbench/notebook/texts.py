@@ -6,12 +6,14 @@ import ast
 from collections.abc import Mapping as Dict
 from typing import Any
 
-from workbench.editing.calls import main_call, slots
+from workbench.calls import Layer
+from workbench.editing.calls import main_call, missing_weights, slots
 from workbench.editing.notation import Names, parse
 from workbench.errors import MappingError
 from workbench.mapping import Mapping, Row
 from workbench.signatures import REQUIRED, Argument, Signature, signature_of
 from workbench.tables import shown_slots
+from workbench.targets import is_layer
 
 #: Sent by the editor to take a change back.
 RESET = {"reset": True}
@@ -116,8 +118,31 @@ def missing_arguments(row: Row, target: str, given: Dict[str, Any]) -> list[str]
     told = _signature(target)
     if told is None or not target.startswith(("nn.", "fn.", "custom.")):
         return []
-    have = {slot.name for slot in slots(main_call(row.call))} | set(given)
+    found = slots(main_call(row.call))
+    have = {slot.name for slot in found} | set(given)
+    if not is_layer(target):  # the row's tensors come first
+        operands = row.op.inputs.values() if row.op is not None else ()
+        tensors = sum(slot.is_data for slot in found) or sum(one is not None for one in operands)
+        have |= set(told.positional[:tensors])
     return [a.name for a in told.arguments if a.required and a.name not in have]
+
+
+def missing_keys(
+    mapping: Mapping, row: Row, target: str, changes: Dict[str, Any]
+) -> dict[str, list[int]]:
+    """Weights of a new target, with shapes, of which nobody has said where they come from."""
+    if not is_layer(target) or row.op is None:
+        return {}
+    layer = main_call(row.call)
+    known = dict(layer.weights) if isinstance(layer, Layer) else {}
+    given = changes.get("arguments")
+    kept = {slot.name: slot.value for slot in slots(layer) if not slot.is_data}
+    told = signature_of(target)
+    arguments = {name: value for name, value in kept.items() if told[name] is not None}
+    made = Layer(target, (), arguments | (given if isinstance(given, dict) else {}), known)
+    named = changes.get("weights")
+    found = missing_weights(made, row.op, mapping.program.parameters)
+    return {key: list(shape) for key, shape in found.items() if key not in (named or {})}
 
 
 def _signature(target: str) -> Signature | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench import custom
 from workbench.calls import Weight
 from workbench.editing.calls import main_call, slots
 from workbench.editing.merge import original_of
@@ -116,7 +117,20 @@ def detail_json(mapping: Mapping, row: Row, check: Check | None, chain: Check | 
         "notes": list(row.notes),
         "note": row.edited.get("note", ""),
         "changes": _told_changes(row),
+        "code": _own_code(row),
     }
+
+
+def _own_code(row: Row) -> list[Json]:
+    """The person's own code that the row calls: its name, place and text."""
+    told = []
+    for target in custom.used_in(row.call):
+        try:
+            code = custom.find(target)
+        except MappingError:
+            continue
+        told.append({"name": target, "place": code.place, "source": code.source})
+    return told
 
 
 def _ops(row: Row) -> list[Json]:

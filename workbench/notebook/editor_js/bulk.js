@@ -15,7 +15,9 @@ const bulkParts = {
         ([, refusal]) => refusal.message,
       );
       for (const [key, names] of Object.entries((reply && reply.missing) || {}))
-        refused.push(`${key}: needs ${names.join(", ")}`);
+        refused.push(
+          `${key}: needs ${[...names, ...Object.keys((reply.weights || {})[key] || {})].join(", ")}`,
+        );
       replaceChildren(
         report,
         refused.length

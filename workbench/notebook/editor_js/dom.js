@@ -74,7 +74,7 @@ const STATUSES = {
   converted: { glyph: "✓", text: "converted: one to one" },
   adjusted: { glyph: "◆", text: "adjusted: weights or arguments were changed on the way" },
   edited: { glyph: "✎", text: "edited by hand" },
-  custom: { glyph: "★", text: "made by a rule of your own" },
+  custom: { glyph: "★", text: "custom: made by code of your own" },
   unsupported: { glyph: "✕", text: "unsupported: no rule could serve it" },
 };
 
@@ -118,7 +118,7 @@ const COLUMNS = [
     width: 130,
     hint: "Fed Paddle's own inputs; relative to the scale of the output",
   },
-  { id: "chain", label: "In chain", width: 88, hint: "Fed our own values from the layers before" },
+  { id: "chain", label: "In chain", width: 98, hint: "Fed our own values from the layers before" },
   { id: "status", label: "Status", width: 100, hint: "How the row came about" },
   {
     id: "arguments",

@@ -207,6 +207,10 @@ class Editor {
   }
 
   takeInfo(info) {
+    if (String(info.own) !== String(this.state.info.own)) {
+      this.all = null;
+      this.suggestions.clear();
+    }
     this.state.info = { ...this.state.info, ...info };
     this.paintInfo();
   }
@@ -304,7 +308,7 @@ class Editor {
       setTimeout(async () => {
         this.togglePanel(true);
         await this.send({ type: "select", key: row.k });
-        await this.panel.openDraft(value, missing);
+        await this.panel.openDraft(value, reply);
       }, 0);
       return null;
     }

@@ -65,6 +65,14 @@ class Panel {
         { class: "wbe-quiet" },
         "Select a row to see where it comes from, how well it agrees with Paddle, and to change it.",
       ),
+      legend("How a row came about", "status", STATUSES),
+      legend("How it agrees with Paddle", "verdict", VERDICTS),
+      h(
+        "p",
+        { class: "wbe-quiet" },
+        "Alone: fed Paddle's own inputs. In chain: fed our own values from the layers before. ",
+        "Press ? for the keys.",
+      ),
     );
   }
 
@@ -86,12 +94,14 @@ class Panel {
       this.title,
       h("span", { class: "wbe-panel-path", title: told.p }, breakable(told.p)),
       badge("status", told.s, STATUSES),
+      told.f ? badge("verdict", told.f.v, VERDICTS) : "",
     );
     replaceChildren(
       this.body,
       this.problem(told),
       this.check(told),
       this.target(told),
+      this.ownCode(told),
       this.argumentFields(told),
       this.weights(told),
       this.nameAndNote(told),
@@ -171,6 +181,23 @@ class Panel {
 }
 
 Object.assign(Panel.prototype, sectionParts, weightParts, draftParts, fieldParts, bulkParts);
+
+// what the signs in the table mean
+function legend(title, kind, table) {
+  return h(
+    "div",
+    { class: "wbe-section" },
+    h("h4", {}, title),
+    h(
+      "dl",
+      { class: "wbe-legend" },
+      Object.entries(table).map(([word, told]) => [
+        h("dt", {}, badge(kind, word, table)),
+        h("dd", {}, told.text.replace(/^[a-z]+: /, "")),
+      ]).flat(),
+    ),
+  );
+}
 
 // a path that may be broken after its dots
 function breakable(path) {

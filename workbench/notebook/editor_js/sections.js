@@ -110,6 +110,29 @@ const sectionParts = {
     );
   },
 
+  ownCode(told) {
+    if (!told.code || !told.code.length) return null;
+    return h(
+      "div",
+      { class: "wbe-section" },
+      h("h4", {}, "Your own code"),
+      told.code.map((one) => [
+        h(
+          "p",
+          {},
+          h("span", { class: "wbe-code" }, one.name),
+          h("span", { class: "wbe-quiet" }, ` from ${one.place}`),
+        ),
+        h(
+          "details",
+          { class: "wbe-more" },
+          h("summary", {}, "its text, as the exported source will carry it"),
+          h("pre", { class: "wbe-source" }, one.source),
+        ),
+      ]).flat(),
+    );
+  },
+
   changes(told) {
     if (!told.changes.length) return null;
     return h(

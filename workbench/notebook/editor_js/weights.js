@@ -91,11 +91,7 @@ const weightParts = {
         " is left out: the module has none.",
       );
     const commit = async (text) => {
-      const steps = text
-        .split(",")
-        .reduce(joinNumbers, [])
-        .map((step) => step.trim())
-        .filter(Boolean);
+      const steps = stepsOf(text);
       return refusalOf(
         await this.actions.edit1(this.key, {
           weights: { [weight.key]: { parameter: weight.parameter, steps } },
