@@ -37,3 +37,14 @@ def test_extreme_with_index(name: str) -> None:
     attributes = {"dim": 0, "keepdim": False, "flatten": True}
     found = convert(f"pd_op.{name}_with_index", {"x": x}, attributes, ())
     assert torch.equal(found, getattr(x, name)())
+
+
+@pytest.mark.parametrize("padding_idx", [-1, 2])
+def test_lookup_table(padding_idx: int) -> None:
+    table, index = random(5, 4), torch.tensor([[1], [2], [4]])
+    expected = table[index[:, 0]]
+    if padding_idx >= 0:
+        expected[1] = 0
+    attributes = {"padding_idx": padding_idx}
+    found = convert("pd_op.lookup_table", {"w": table, "ids": index}, attributes, (3, 4))
+    assert torch.equal(found, expected)

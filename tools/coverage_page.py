@@ -20,42 +20,6 @@ BUILT_IN = {
     "pd_op.fetch": "built in: model output", "builtin.combine": "built in: dissolved",
     "builtin.split": "built in: dissolved", "builtin.slice": "built in: dissolved",
 }  # fmt: skip
-#: Why an operator has no rule; the first pattern that fits tells.
-REASONS = (
-    ("distributed", ("c_", "all_reduce", "all_gather", "all_to_all", "alltoall", "reduce_scatter",
-     "broadcast_", "mp_", "p_recv", "p_send", "send_", "recv_", "partial_", "barrier", "dist_concat",
-     "global_gather", "global_scatter", "limit_by_capacity", "prune_gate", "random_routing",
-     "number_count", "assign_pos", "moe", "dgc", "distributed", "push_", "pull_", "reduce_",
-     "expand_modality", "fused_multi_transformer", "build_src_rank")),
-    ("training only: optimiser", ("adam", "sgd", "momentum", "lamb", "lars", "rmsprop", "adagrad",
-     "adadelta", "decayed_", "dpsgd", "ftrl", "merged_", "nadam", "radam", "asgd", "rprop", "sparse_mom",
-     "average_accumulates", "update_loss_scaling", "check_finite", "check_numerics", "accuracy_check",
-     "coalesce_tensor", "clip_by_norm", "apply_per_channel")),
-    ("training only: loss or metric", ("loss", "auc", "accuracy", "nce", "hsigmoid", "margin_cross",
-     "class_center", "cross_entropy", "detection_map", "warprnnt", "crf", "chunk_eval", "rank_attention")),
-    ("quantised kernels of a device", ("weight_only", "llm_int8", "weight_quantize", "weight_dequantize",
-     "fp8", "apply_per_channel_scale", "int_bincount")),
-    ("graph learning or recommendation", ("graph_", "send_u", "segment_pool", "tdm_", "cvm", "shuffle_batch",
-     "pyramid_hash", "match_matrix", "filter_by_instag", "lookup_table_dequant", "sparse_", "reindex_",
-     "weighted_sample", "batch_fc", "hash")),
-    ("debugging or input and output", ("print", "save", "load", "read_file", "decode_jpeg", "memcpy",
-     "get_tensor", "seed", "shadow", "onednn", "legacy", "py_func", "run_program", "sync_", "depend",
-     "nop", "share_var", "data", "feed", "fetch", "number", "trans_layout", "tensorrt", "cinn",
-     "npu_identity", "disable", "enable", "set", "assert")),
-    ("fused kernel of a device, made at run time only", ("fused", "fusion", "_xpu", "cudnn", "flash",
-     "masked_multihead", "block_multihead", "variable_length", "multihead_matmul", "fc", "skip_layernorm",
-     "self_dp", "qkv", "resnet_", "squeeze_excitation", "multiclass_nms_v", "yolo_box_post", "yolo_box_head",
-     "layernorm", "blha", "cutlass", "gemm", "fast_", "speculate", "top_p", "fmha", "sparse_attention")),
-)  # fmt: skip
-
-
-def reason(name: str) -> str:
-    """Why there is no rule, or "open"."""
-    short = name.partition(".")[2]
-    for told, patterns in REASONS:
-        if any(short.startswith(p) or f"_{p}" in short or p in short for p in patterns):
-            return f"no rule: {told}"
-    return "open"
 
 
 def main() -> None:
@@ -68,10 +32,11 @@ def main() -> None:
             state, told = "rule", BUILT_IN[name]
         elif rule is not None:
             first = rule.doc.split("\n")[0].replace("|", "\\|")
-            state, told = "rule", f"`{rule.place.removeprefix('workbench/')}` {first}"
+            state = "refused" if first.startswith("Not served") else "rule"
+            place = f"`{rule.place.removeprefix('workbench/')}` " if state == "rule" else ""
+            told = f"{place}{first}"
         else:
-            told = reason(name)
-            state = "open" if told == "open" else "no rule"
+            state = told = "open"
         counts[state] += 1
         lines.append(f"| `{name}` | {told} | {tested.get(name, '')} |")
     head = [
@@ -80,7 +45,8 @@ def main() -> None:
         "Made by `python tools/coverage_page.py` from the installed Paddle's own list of forward operators; do not",
         "edit. A number in the last column counts the cases in which the operator is compared with Paddle.",
         "",
-        f"{counts['rule']} with a rule or built in, {counts['no rule']} without on purpose, {counts['open']} open; "
+        f"{counts['rule']} with a rule or built in, {counts['refused']} refused with the reason, "
+        f"{counts['open']} open; "
         f"{sum(tested.values())} cases.",
         "",
         "| operator | rule, or why not | cases |",

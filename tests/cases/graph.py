@@ -39,3 +39,12 @@ CASES += [
     case("send_uv", "paddle.geometric.send_uv(x, y, i, j, 'mul')", x=f32(4, 3), y=f32(4, 1),
          i=SOURCE, j=TARGET),
 ]  # fmt: skip
+NODES, COUNT = values([0, 1, 2], "int64"), values([2, 3, 2], "int32")
+NEIGHBORS = values([8, 9, 0, 4, 7, 6, 7], "int64")
+CASES += [
+    case("reindex_graph", "paddle.geometric.reindex_graph(x, y, z)", x=NODES, y=NEIGHBORS, z=COUNT),
+    case("reindex_graph", "paddle.geometric.reindex_graph(x, y, z)", x=values([7, 3], "int32"),
+         y=values([3, 9, 7, 1], "int32"), z=values([1, 3], "int32")),
+    case("reindex_graph", "paddle.geometric.reindex_heter_graph(x, [y, y], [z, z])", x=NODES,
+         y=NEIGHBORS, z=COUNT),
+]  # fmt: skip

@@ -75,6 +75,10 @@ CASES = [
     case("shard_index", "paddle.shard_index(x, 20, 2, 0)", x=i64("B", 1, high=20)),
     case("shard_index", "paddle.shard_index(x, 19, 3, 1, -7)", x=i32("B", 1, high=19)),
     # embedding
+    case("embedding_with_scaled_gradient", "F.embedding(x, w, scale_grad_by_freq=True)",
+         x=i64(3, 4), w=f32(5, 6)),
+    case("embedding_with_scaled_gradient",
+         "F.embedding(x, w, padding_idx=2, scale_grad_by_freq=True)", x=i64(3, 4), w=f32(5, 6)),
     case("embedding", "table(i)", i=i64("B", "T"), table="nn.Embedding(5, 3)"),
     case("embedding", "table(i)", i=i64("B", "T"), table="nn.Embedding(5, 3, padding_idx=2)"),
     case("embedding", "table(i)", i=i32("B"), table="nn.Embedding(5, 3, padding_idx=-1)"),

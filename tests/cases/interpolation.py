@@ -99,6 +99,27 @@ CASES = [
     _resize("size=[1, 1, 1], mode='trilinear', align_mode=1, data_format='NCDHW'", x=SPACE),
     _resize("size=[3, 4, 9], mode='trilinear', data_format='NDHWC'", x=f32("B", "T", "H", "W", 2)),
     _resize("size=[4, 3]"),
+    *(
+        case(
+            "interp_antialias",
+            f"F.interpolate(x, {size}, mode='{mode}', align_corners={corners}, antialias=True)",
+            x=X,
+        )
+        for size in ("size=[3, 4]", "size=[13, 1]", "scale_factor=[1.7, 0.4]", "scale_factor=1.1")
+        for mode in ("bilinear", "bicubic")
+        for corners in (False, True)
+    ),
+    case(
+        "interp_antialias",
+        "F.interpolate(x, size=[3, 4], mode='bilinear', antialias=True, data_format='NHWC')",
+        x=LAST,
+    ),
+    case(
+        "interp_antialias",
+        "F.interpolate(x, size=[3, 4], mode='bilinear', antialias=True)",
+        x=f64("B", 3, "H", "W"),
+        grad=True,
+    ),
     case(_INTERPS, "up(x)", x=X, up="nn.Upsample(scale_factor=2)"),
     case(_INTERPS, "up(x)", x=X, up="nn.Upsample(size=[4, 5], mode='bilinear')"),
     case(_INTERPS, "up(x)", x=X, up="nn.UpsamplingBilinear2D(scale_factor=2)"),
@@ -153,6 +174,12 @@ CASES = [
     case("pixel_unshuffle", "p(x)", x=f32("B", 4, 6, 3), p="nn.PixelUnshuffle(2, 'NHWC')"),
     case("channel_shuffle", "F.channel_shuffle(x, 3)", x=f32("B", 6, "H", "W"), grad=True),
     case("channel_shuffle", "p(x)", x=f32("B", "H", "W", 6), p="nn.ChannelShuffle(2, 'NHWC')"),
+    case(
+        "shuffle_channel",
+        "paddle._C_ops.shuffle_channel(x, 3)",
+        x=f64("B", 6, 4, 5),
+        refused="moves only a part",
+    ),
     case("shuffle_channel", "paddle._C_ops.shuffle_channel(x, 3)", x=f32("B", 6, 4, 5)),
     case("temporal_shift", "F.temporal_shift(x, 3, 0.25)", x=f32(6, 8, "H", "W"), grad=True),
     case(

@@ -78,3 +78,17 @@ OTHER = [
 ]  # fmt: skip
 
 CASES = [*ENTROPY, *OTHER]
+CASES += [
+    case("hsigmoid_loss", "F.hsigmoid_loss(x, y, 5, w, b)", x=f32(4, 3), y=i64(4, 1, high=5),
+         w=f32(4, 3), b=f32(4, 1)),
+    case("hsigmoid_loss", "F.hsigmoid_loss(x, y, 2, w, b)", x=f32("B", 3), y=i64("B", 1, high=2),
+         w=f32(1, 3), b=f32(1, 1)),
+    case("hsigmoid_loss", "F.hsigmoid_loss(x, y, 8, w)", x=f64(4, 3), y=i64(4, 1, high=8),
+         w=f64(7, 3)),
+    case("hsigmoid_loss", "F.hsigmoid_loss(x, y, 6, w)", x=f32(4, 3, low=-50, high=50),
+         y=i64(4, 1, high=6), w=f32(5, 3)),
+    case("hsigmoid_loss", "F.hsigmoid_loss(x, y, 6, w, None, t, c)", x=f32(4, 3),
+         y=i64(4, 1, high=6), w=f32(5, 3),
+         t=values([[0, 1, -1], [0, 2, 3], [0, 1, 4], [0, -1, -1]], "int64"),
+         c=values([[0, 1, -1], [1, 0, 1], [0, 1, 0], [1, -1, -1]], "int64")),
+]  # fmt: skip

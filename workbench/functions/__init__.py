@@ -59,9 +59,10 @@ from workbench.functions.fused import (
     multihead_matmul,
     position_encoding,
     residual_norm,
+    residual_norm_statistics,
     self_attention_block,
 )
-from workbench.functions.graph import reduce_rows, segment_count
+from workbench.functions.graph import reduce_rows, reindex_graph, segment_count
 from workbench.functions.indexing import fill_diagonal, multiplex
 from workbench.functions.interpolation import (
     resize_cubic,
@@ -72,7 +73,13 @@ from workbench.functions.interpolation import (
     temporal_shift,
 )
 from workbench.functions.linalg import lstsq, overlap_add, stacked
-from workbench.functions.loss import log_loss, sigmoid_cross_entropy, softmax_cross_entropy
+from workbench.functions.loss import (
+    hierarchical_sigmoid,
+    log_loss,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
+from workbench.functions.metric import accuracy, continuous_value
 from workbench.functions.normalization import l2_normalize, spectral_norm
 from workbench.functions.padding import pad_circular, pad_same
 from workbench.functions.pooling import (
@@ -117,6 +124,7 @@ from workbench.functions.search import histogram, unique, unique_consecutive
 
 __all__ = [
     "absolute_maximum",
+    "accuracy",
     "add_arrays",
     "anchor_boxes",
     "array_append",
@@ -130,6 +138,7 @@ __all__ = [
     "boxes_with_image",
     "clip_by_norm",
     "collect_fpn_proposals",
+    "continuous_value",
     "crf_decoding",
     "crop_same",
     "ctc_align",
@@ -148,6 +157,7 @@ __all__ = [
     "gather_tree",
     "generate_proposals",
     "gru_unit",
+    "hierarchical_sigmoid",
     "histogram",
     "int_tensor",
     "is_close",
@@ -182,7 +192,9 @@ __all__ = [
     "quantize",
     "quantize_by_maximum",
     "reduce_rows",
+    "reindex_graph",
     "residual_norm",
+    "residual_norm_statistics",
     "resize_cubic",
     "resize_linear",
     "resize_nearest",

@@ -34,6 +34,17 @@ def residual_norm(
     return (out if shift is None else out + shift), total
 
 
+def residual_norm_statistics(
+    x: Tensor, bias: Tensor | None, residual: Tensor | None, weight: Tensor | None,
+    shift: Tensor | None, axis: int, eps: float, alpha: float = 1.0,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """As `residual_norm`, with the mean and 1 / standard deviation of each normalised row."""
+    out, total = residual_norm(x, bias, residual, weight, shift, axis, eps, alpha)
+    rows = total.flatten(axis).flatten(0, axis - 1)
+    variance, mean = torch.var_mean(rows, 1, correction=0)
+    return out, total, mean, (variance + eps).rsqrt()
+
+
 def multihead_matmul(
     x: Tensor, weight: Tensor, bias: Tensor, mask: Tensor | None, heads: int, alpha: float
 ) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -17,3 +18,16 @@ def reduce_rows(x: Tensor, index: Tensor, rows: int, reduce: str) -> Tensor:
         return result.index_add(0, index, x)
     name = reduce if reduce == "mean" else f"a{reduce}"
     return result.index_reduce(0, index, x, name, include_self=False)
+
+
+def reindex_graph(x: Tensor, neighbors: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """New numbers of the neighbours, those of their centres, and the nodes by new number."""
+    together = torch.cat((x, neighbors))
+    nodes, inverse = torch.unique(together, return_inverse=True)
+    places = torch.arange(together.numel(), device=x.device)
+    first = torch.full_like(nodes, together.numel(), dtype=torch.int64)
+    order = first.scatter_reduce(0, inverse, places, "amin").argsort()
+    number = torch.empty_like(order).index_copy(0, order, torch.arange(nodes.numel()).to(order))
+    centres = torch.arange(x.numel(), device=x.device).repeat(count.numel() // x.numel())
+    centres = centres.repeat_interleave(count)
+    return number[inverse[x.numel() :]].to(x.dtype), centres.to(x.dtype), nodes[order]

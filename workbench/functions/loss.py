@@ -34,3 +34,25 @@ def sigmoid_cross_entropy(
 def log_loss(x: Tensor, label: Tensor, epsilon: float) -> Tensor:
     """Binary cross entropy with `epsilon` inside the logarithms."""
     return -label * (x + epsilon).log() - (1 - label) * (1 - x + epsilon).log()
+
+
+def hierarchical_sigmoid(
+    x: Tensor, label: Tensor, weight: Tensor, bias: Tensor | None, num_classes: int,
+    path: Tensor | None = None, code: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Sum of the binary cross entropies on the way to each class, as (batch, 1).
+
+    By default the tree is complete: the bits of `label + num_classes` are the way. `path` are the
+    inner nodes, `code` the sides taken, both -1 behind the end, which adds log 2 as in Paddle.
+    """
+    if path is None or code is None:
+        bits = torch.arange((2 * num_classes - 1).bit_length() - 1, device=x.device)
+        leaf = label.reshape(-1, 1) + num_classes
+        path, code = (leaf >> (bits + 1)) - 1, (leaf >> bits) & 1
+    inside = path >= 0
+    node = path.clamp(min=0)
+    score = (weight[node] * x.unsqueeze(1)).sum(-1)
+    score = score if bias is None else score + bias.flatten()[node]
+    score = score.clamp(-40, 40)
+    score = torch.where(inside, score, 0.0)
+    return ((1 + score.exp()).log() - code * score).sum(1, keepdim=True)

@@ -126,10 +126,10 @@ rule = DEFAULT.rule
 
 
 def refuse(*operators: str, reason: str, hint: str = "") -> None:
-    """Register operators of the `pd_op` dialect that cannot be served, with the reason."""
+    """Register operators, of the `pd_op` dialect unless named, that cannot be served, and why."""
 
     def refused(op: Context) -> Returned:
         raise UnsupportedOp(reason, hint)
 
     refused.__doc__ = f"Not served: {reason}."
-    rule(*(f"pd_op.{name}" for name in operators))(refused)
+    rule(*(name if "." in name else f"pd_op.{name}" for name in operators))(refused)

@@ -237,11 +237,17 @@ def residual_norm(
     options: dict[str, Any] = {"axis": begin_norm_axis % len(x.shape), "eps": epsilon}
     options |= {"alpha": residual_alpha} if residual_alpha != 1 else {}
     options |= {"mean_square": True} if op.name == "fused_rms_norm_quant" else {}
-    found = call("fn.residual_norm", x, bias, residual, norm_weight, norm_bias, **options)
+    if residual is None and bias is not None:
+        op.note("without a residual Paddle ignores the bias")
+    operands = (x, bias if residual is not None else None, residual, norm_weight, norm_bias)
     places: dict[str, tuple[int, ...]] = {"out": (0,)}
     if residual is not None:
         places["residual_out"] = (1,)
-    return Result(found, places)
+    if op.used("mean") or op.used("variance"):
+        op.require(norm_weight is not None, "statistics of what is not normalised")
+        places |= {"mean": (2,), "variance": (3,)}
+        return Result(call("fn.residual_norm_statistics", *operands, **options), places)
+    return Result(call("fn.residual_norm", *operands, **options), places)
 
 
 @rule("pd_op.fused_bias_dropout_residual_layer_norm")

@@ -64,3 +64,9 @@ def send_uv(
     """A feature for every edge, from those of its two nodes."""
     source = call("operator.getitem", x, src_index)
     return _combined(op, message_op, source, call("operator.getitem", y, dst_index))
+
+
+@rule("pd_op.reindex_graph")
+def reindex_graph(op: Context, x: Value, neighbors: Value, count: Value) -> Call:
+    """Nodes numbered anew in the order in which they first occur; the edges in these numbers."""
+    return call("fn.reindex_graph", x, neighbors, count)

@@ -71,9 +71,9 @@ def multiplex(op: Context, inputs: Values, index: Value) -> Call:
     return call("fn.multiplex", list(inputs), index)
 
 
-@rule("pd_op.embedding")
+@rule("pd_op.embedding", "pd_op.embedding_with_scaled_gradient")
 def embedding(
-    op: Context, x: Value, weight: Value, padding_idx: int = -1, sparse: bool = False
+    op: Context, x: Any, weight: Value, padding_idx: int = -1, sparse: bool = False
 ) -> Any:
     """Rows of a table. For `padding_idx` (-1: none) Paddle gives zeros, torch the row."""
     table = op.weight(weight)
@@ -91,6 +91,12 @@ def embedding(
         arguments["padding_idx"] = padding_idx
         table = table.then(RowZeroed(padding_idx))
     return Layer("nn.Embedding", (x,), arguments, {"weight": table})
+
+
+@rule("pd_op.lookup_table")
+def lookup_table(op: Context, w: Value, ids: Value, padding_idx: int = -1) -> Any:
+    """The embedding of Paddle 1: the indices have a last axis of size 1."""
+    return embedding(op, method(ids, "squeeze", -1), w, padding_idx)
 
 
 @rule("pd_op.shard_index")

@@ -92,7 +92,6 @@ def _resized(
     op: Context, first: Any, x: Value, mode: str, target: dict[str, Any], corners: bool,
     align: int, last: bool,
 ) -> Call | Layer:  # fmt: skip
-    sizes = target.get("size", ())
     first_sizes = x.shape[1:-1] if last else x.shape[2:]
     if mode == "nearest":
         if corners or not is_float(x.dtype):
@@ -162,6 +161,37 @@ def _plain(
     if fixed and any(in_layer(op, name) for name in layers):
         return Layer("nn.Upsample", (x,), arguments)
     return call("F.interpolate", x, **arguments)
+
+
+@rule("pd_op.interp_antialias")
+def interpolate_antialias(
+    op: Context,
+    x: Value,
+    out_size: Value | None = None,
+    size_tensor: Operand = None,
+    scale_tensor: Value | None = None,
+    data_format: str = "NCHW",
+    out_d: int = -1,
+    out_h: int = -1,
+    out_w: int = -1,
+    scale: tuple[float, ...] = (),
+    interp_method: str = "bilinear",
+    align_corners: bool = False,
+) -> Any:
+    """Resize with the kernel widened where the image shrinks."""
+    op.require(x.dtype in ("float32", "float64"), f"torch has no antialiased resize of {x.dtype}")
+    last = is_channels_last(data_format)
+    first: Any = channels_first(x, 4) if last else x
+    target = _target(op, 2, out_size, size_tensor, scale_tensor, (out_d, out_h, out_w), scale)
+    options = {"mode": interp_method, "align_corners": align_corners, "antialias": True}
+    if target.get("size", ())[1:] == (1,):
+        op.note("transposed around the resize: torch repeats one row if the width becomes 1")
+        turned = {"size": target["size"][::-1]}
+        out = call("F.interpolate", call("torch.transpose", first, 2, 3), **turned, **options)
+        out = out.method("transpose", 2, 3)
+    else:
+        out = call("F.interpolate", first, **target, **options)
+    return channels_last(out, 4) if last else out
 
 
 @rule("pd_op.grid_sample")

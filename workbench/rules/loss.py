@@ -109,3 +109,15 @@ def warpctc(
     lengths = (logits_length, labels_length)
     loss = call("F.ctc_loss", scores, label, *lengths, blank=blank, reduction="none")
     return Result(loss.method("unsqueeze", -1), {"loss": ()})
+
+
+@rule("pd_op.hsigmoid_loss")
+def hsigmoid_loss(
+    op: Context, x: Value, label: Value, w: Value, bias: Value | None = None,
+    path: Value | None = None, code: Value | None = None, num_classes: int = 2,
+) -> Result:  # fmt: skip
+    """Hierarchical softmax: binary cross entropies along the path from the root to the class."""
+    given = {"path": path, "code": code} if path is not None else {}
+    return Result(
+        call("fn.hierarchical_sigmoid", x, label, w, bias, num_classes, **given), {"out": ()}
+    )
