@@ -73,6 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     for one in (migrate, verify, report):
         one.add_argument("--task", metavar="FOLDER", help="samples.npz or images for both models")
         one.add_argument("--answer", metavar="FILE.py:NAME", help="function: outputs to answers")
+        one.add_argument(
+            "--thorough", action="store_true",
+            help="verify with odd sizes, large, negative and equal values, padding, more seeds",
+        )  # fmt: skip
         one.add_argument("--gradients", action="store_true", help="compare gradients too")
     for one in (migrate, report):
         one.add_argument(
@@ -137,7 +141,7 @@ def _migrate(options: argparse.Namespace) -> int:
     with _load(options) as migration:
         migration.convert()
         converted = time.perf_counter() - start
-        verification = migration.verify(options.inputs)
+        verification = migration.verify(options.inputs, thorough=options.thorough)
         agreed = _more_checks(migration, options)
         bundle = migration.export(options.out, formats=options.format)
         report = migration.report(Path(options.out) / "report.html", lang=options.lang)
@@ -197,7 +201,7 @@ def _print_verdict(verification: Verification) -> None:
 
 def _verify(options: argparse.Namespace) -> int:
     with _load(options) as migration:
-        verification = migration.verify(options.inputs)
+        verification = migration.verify(options.inputs, thorough=options.thorough)
         if options.layers:
             for layer in verification.layers:
                 error = layer.alone.error
@@ -223,7 +227,7 @@ def _print_comparison(found: Comparison) -> None:
 def _report(options: argparse.Namespace) -> int:
     with _load(options) as migration:
         try:
-            verification = migration.verify(options.inputs)
+            verification = migration.verify(options.inputs, thorough=options.thorough)
         except ConversionError as error:
             print(f"error: {error}", file=sys.stderr)
             migration.report(options.out, lang=options.lang)

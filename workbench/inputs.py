@@ -77,13 +77,16 @@ def _checked(value: Value, given: object) -> np.ndarray:
     return array.astype(wanted)
 
 
-def sample_inputs(program: Program, run: int = 0, seed: int = 0) -> list[np.ndarray]:
+def sample_inputs(
+    program: Program, run: int = 0, seed: int = 0, sizes: Mapping[str, int] | None = None
+) -> list[np.ndarray]:
     """Inputs that exercise the program: image-like, token ids within the vocabulary, sane masks.
 
-    `run` 0 and 1 give different sizes to dynamic dimensions.
+    `run` 0 and 1 give different sizes to dynamic dimensions, unless `sizes` gives them: batch,
+    height, width and length.
     """
     random = np.random.default_rng(seed + 1000 * run)
-    sizes = SIZES[run % len(SIZES)]
+    sizes = sizes or SIZES[run % len(SIZES)]
     return [_sample(program, value, sizes, random) for value in program.inputs]
 
 
@@ -106,7 +109,7 @@ def _sample(
         return np.asarray(parts[0] + 1j * parts[1], value.dtype)
     if value.dtype == "uint8" and len(shape) >= 3:
         return random.integers(0, 256, shape).astype(np.uint8)
-    high = _vocabulary(program, value)
+    high = vocabulary(program, value)
     if high is None:
         if "len" in name or "num" in name:
             return np.full(shape, sizes["length"], numpy_dtype(value.dtype))
@@ -167,7 +170,7 @@ def _cast(array: np.ndarray, dtype: str) -> np.ndarray:
     return array.astype(numpy_dtype(dtype))
 
 
-def _vocabulary(program: Program, value: Value) -> int | None:
+def vocabulary(program: Program, value: Value) -> int | None:
     """Smallest table that ids from this input are looked up in."""
     reached = {value}
     sizes = []

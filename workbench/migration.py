@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.errors import InputError
+from workbench.errors import InputError, PaddleProcessError
 from workbench.inputs import check_inputs, is_dynamic, load_inputs, sample_inputs
 from workbench.mapping import Mapping
 from workbench.passes import run_passes
 from workbench.program import Program
 from workbench.progress import progress
 from workbench.readers.load import Loaded, load_program
+from workbench.revealing import Sample, revealing_inputs
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
 
@@ -172,23 +173,54 @@ class Migration:
             self._module = build(self.mapping)
         return self._module
 
-    def verify(self, inputs: Any = None) -> Verification:
+    def verify(
+        self, inputs: Any = None, *, thorough: bool = False, nan: bool = False
+    ) -> Verification:
         """Compare every layer and the outputs with Paddle.
 
         `inputs` is an `.npz` path, one list of arrays in feed order, a dict by input name, or a
         list of such for several runs; without it sample inputs are made, in two sizes when
-        dimensions are dynamic. Raises `InputError` when they do not fit, `PaddleProcessError` when
-        Paddle fails.
+        dimensions are dynamic. `thorough` adds runs with odd sizes, large, negative and equal
+        values, padding, and further seeds; `nan` one with a NaN. Raises `InputError` when they do
+        not fit, `PaddleProcessError` when Paddle fails.
         """
         from workbench.verify import verify
 
         module = self.convert()
-        self.verification, self.references = verify(
-            self.mapping, module, self._input_sets(inputs), self.paddle, progress
+        if thorough or nan:
+            samples, notes = self._revealing(inputs, nan)
+        else:
+            samples, notes = [Sample("", arrays) for arrays in self._input_sets(inputs)], ()
+        found, self.references = verify(
+            self.mapping, module, [sample.arrays for sample in samples], self.paddle, progress
+        )
+        runs = zip(found.runs, samples, strict=True)
+        self.verification = replace(
+            found,
+            runs=tuple(replace(run, told=sample.told) for run, sample in runs),
+            notes=(*found.notes, *notes),
         )
         if not self.verification.passed:
             self.verification = replace(self.verification, diagnosis=self.diagnose())
         return self.verification
+
+    def _revealing(self, inputs: Any, nan: bool) -> tuple[list[Sample], tuple[str, ...]]:
+        """Inputs that reveal, those given by the person first; without what Paddle refuses."""
+        from workbench.paddle_side.predict import predict
+
+        given = [] if inputs is None else self._input_sets(inputs)
+        samples = [Sample("given", arrays) for arrays in given]
+        notes = []
+        for sample in revealing_inputs(self.program, nan):
+            if sample.optional:
+                try:
+                    list(predict(self.paddle, self.program, [sample.arrays]))
+                except PaddleProcessError:
+                    shapes = ", ".join(str(list(array.shape)) for array in sample.arrays)
+                    notes.append(f"Paddle itself does not take {sample.told} {shapes}: left out.")
+                    continue
+            samples.append(sample)
+        return samples, tuple(notes)
 
     def gradients(self, inputs: Any = None, seed: int = 0) -> GradientParity:
         """Compare the gradients of inputs and parameters with Paddle's, for one backward pass.

@@ -138,11 +138,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All checks for one set of inputs."""
+    """All checks for one set of inputs; `told` says what these are meant to show."""
 
     inputs: tuple[str, ...]
     layers: tuple[LayerCheck, ...]
     outputs: tuple[OutputCheck, ...]
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)

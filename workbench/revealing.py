@@ -1,0 +1,143 @@
+"""Inputs that reveal: values and sizes at which faults show that plain samples may hide.
+
+They vary what `inputs.sample_inputs` makes: other seeds and sizes, odd sizes, negative and large
+values, many equal values, padding tokens, the ends of the vocabulary, and NaN on request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.inputs import SIZES, is_dynamic, sample_inputs, vocabulary
+from workbench.program import Program, Value, is_float, is_integer
+
+#: Odd sizes; the second set where the network needs multiples of 32.
+ODD = ({"batch": 3, "height": 125, "width": 171, "length": 7},
+       {"batch": 3, "height": 96, "width": 160, "length": 9})  # fmt: skip
+#: Names of inputs whose values are no free choice: sizes, lengths, masks.
+_FIXED = ("scale_factor", "shape", "im_size", "len", "num", "mask")
+
+Change = Callable[[Program, Value, np.ndarray, np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Inputs for one run, in feed order, and what they are meant to show.
+
+    With `optional`, Paddle itself may refuse them, for instance sizes that a network cannot take.
+    """
+
+    told: str
+    arrays: list[np.ndarray]
+    optional: bool = False
+
+
+def revealing_inputs(program: Program, nan: bool = False, seed: int = 0) -> list[Sample]:
+    """Sets of inputs for a thorough verification; the first are those of a plain one."""
+    dynamic = is_dynamic(program)
+    found = [Sample("", sample_inputs(program, 0, seed))]
+    if dynamic:
+        found.append(Sample("second size", sample_inputs(program, 1, seed)))
+        found += [
+            Sample("odd sizes", sample_inputs(program, 0, seed + 1, sizes), True) for sizes in ODD
+        ]
+    found.append(Sample("another seed", sample_inputs(program, 0, seed + 2, _small(program))))
+    for told, change in _changes(program, nan):
+        random = np.random.default_rng(seed + 3)
+        plain = sample_inputs(program, 0, seed + 3, _small(program))
+        arrays = [
+            change(program, value, array, random) if _free(value) else array
+            for value, array in zip(program.inputs, plain, strict=True)
+        ]
+        if any(not _equal(*pair) for pair in zip(arrays, plain, strict=True)):
+            found.append(Sample(told, arrays))
+    return found
+
+
+def _small(program: Program) -> dict[str, int]:
+    """Sizes for further seeds and values: small, since it is not sizes that they vary."""
+    return {**SIZES[0], "height": 64, "width": 96} if is_dynamic(program) else dict(SIZES[0])
+
+
+def _free(value: Value) -> bool:
+    return not any(word in value.name.lower() for word in _FIXED)
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    floats = one.dtype.kind == "f"
+    return one.shape == other.shape and np.array_equal(one, other, equal_nan=floats)
+
+
+def _changes(program: Program, nan: bool) -> Iterator[tuple[str, Change]]:
+    values = [value for value in program.inputs if _free(value)]
+    if any(is_float(value.dtype) for value in values):
+        yield "large values", _large
+        yield "mostly negative values", _negative
+        yield "many equal values", _ties
+        if nan:
+            yield "with NaN", _nan
+    if any(is_integer(value.dtype) for value in values):
+        yield "padded", _padded
+        yield "ends of the vocabulary", _ends
+
+
+def _floats(change: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Change:
+    """A change of numbers; bfloat16, which is held as bits, is left as it is."""
+
+    def changed(
+        _: Program, value: Value, array: np.ndarray, random: np.random.Generator
+    ) -> np.ndarray:
+        if not is_float(value.dtype) or value.dtype == "bfloat16" or not array.size:
+            return array
+        made: np.ndarray = change(array, random).astype(array.dtype)
+        return made
+
+    return changed
+
+
+@_floats
+def _large(array: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """A few hundred times some elements, ten times the rest."""
+    return np.asarray(array * np.where(random.random(array.shape) < 0.02, 300.0, 10.0))
+
+
+@_floats
+def _negative(array: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    return np.asarray(array - 2.0 * array.std())
+
+
+@_floats
+def _ties(array: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    """Halves only, a third of them zero: pooling, maxima and roundings meet equal values."""
+    kept = np.arange(array.size).reshape(array.shape) % 3 > 0
+    return np.asarray(np.round(array * 2) / 2 * kept)
+
+
+@_floats
+def _nan(array: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    changed = array.copy()
+    changed.flat[random.integers(0, array.size)] = np.nan
+    return changed
+
+
+def _padded(_: Program, value: Value, array: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Token 0 in the second half of every sequence."""
+    if not is_integer(value.dtype) or array.ndim < 2:
+        return array
+    changed = array.copy()
+    changed[:, array.shape[1] // 2 :] = 0
+    return changed
+
+
+def _ends(
+    program: Program, value: Value, array: np.ndarray, random: np.random.Generator
+) -> np.ndarray:
+    """The first and the last entries of the table that the ids are looked up in."""
+    high = vocabulary(program, value)
+    if not is_integer(value.dtype) or not high:
+        return array
+    ends = np.array([0, min(1, high - 1), max(high - 2, 0), high - 1])
+    return ends[random.integers(0, len(ends), array.shape)].astype(array.dtype)
