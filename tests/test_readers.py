@@ -15,7 +15,7 @@ from workbench.readers.folder import find_model
 from workbench.readers.load import load_program
 from workbench.readers.pdiparams import bind_parameters, write_tensors
 from workbench.readers.pdparams import read_pdparams
-from workbench.readers.pir_json import read_program
+from workbench.readers.pir_json import _type, read_program
 
 
 @pytest.fixture
@@ -162,3 +162,8 @@ def test_weights_without_network_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "model.pdparams").write_bytes(pickle.dumps({}))
     with pytest.raises(ModelFileError, match=r"no network|no Paddle program"):
         find_model(tmp_path / "model.pdparams")
+
+
+def test_products_of_dynamic_dimensions_are_dynamic() -> None:
+    record = {"#": "0.t_dtensor", "D": [{"#": "0.t_f32"}, [-32, 4, -1], "NCHW", [], 0]}
+    assert _type(record) == ((-1, 4, -1), "float32")

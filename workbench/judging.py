@@ -33,9 +33,18 @@ DECISIONS = {
     "max_pool2d_with_index", "yolo_box", "gather_tree",
 }  # fmt: skip
 
+#: Operators that add up many terms, and whether they divide by their number.
+SUMS = {
+    "mean": "mean", "mean_all": "mean", "pool2d": "mean", "pool3d": "mean", "sum": "sum",
+    "reduce_as": "sum", "squared_l2_norm": "sum", "logsumexp": "mean", "var": "mean", "std": "mean",
+}  # fmt: skip
 
-def compare(ours: Any, theirs: torch.Tensor | None, other: Any) -> Check:
-    """Our value against Paddle's; `other` is what rounding may make of ours."""
+
+def compare(ours: Any, theirs: torch.Tensor | None, other: Any, least: float = 0.0) -> Check:
+    """Our value against Paddle's; `other` is what rounding may make of ours.
+
+    `least` is noise that is known to be there even when the other run does not show it.
+    """
     if theirs is None or not isinstance(ours, torch.Tensor):
         return Check("unchecked")
     problem = _misfit(ours, theirs)
@@ -45,7 +54,25 @@ def compare(ours: Any, theirs: torch.Tensor | None, other: Any) -> Check:
     noise = _noise(ours, other)
     if noise is None:
         return Check("unchecked", error, problem="rounding flips a decision here")
-    return judge(error, noise, ours.dtype)
+    return judge(error, max(noise, least), ours.dtype)
+
+
+def sum_noise(ops: Iterable[str], read: torch.Tensor | None, made: Any) -> float:
+    """What adding up term by term may do to a mean or a sum.
+
+    Torch adds in pairs and loses almost nothing, so its own noise tells nothing about a kernel that
+    adds one term after another, as Paddle's do. Of K terms with mean magnitude m the partial sums
+    grow to K·m, and their roundings add up to about eps · K·m · √(K / 12).
+    """
+    kinds = {SUMS[name] for op in ops if (name := op.partition(".")[2]) in SUMS}
+    if not kinds or read is None or not isinstance(made, torch.Tensor) or not made.numel():
+        return 0.0
+    if not made.is_floating_point() or not read.is_floating_point():
+        return 0.0
+    terms = read.numel() / made.numel()
+    size = float(read.abs().mean(dtype=torch.float64)) * (terms if "sum" in kinds else 1.0)
+    noise = torch.finfo(made.dtype).eps * size * math.sqrt(terms / 12)
+    return noise if math.isfinite(noise) else 0.0
 
 
 def judge(error: ErrorStats, noise: float, dtype: torch.dtype) -> Check:

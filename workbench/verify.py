@@ -9,7 +9,7 @@ every layer a random error as large as the one measured there, and shows how far
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,16 @@ import torch
 from torch import fx
 
 from workbench.integrity import Integrity, check_integrity
-from workbench.judging import DECISIONS, WRONG, compare, first_line, health_of, judge, worst
+from workbench.judging import (
+    DECISIONS,
+    WRONG,
+    compare,
+    first_line,
+    health_of,
+    judge,
+    sum_noise,
+    worst,
+)
 from workbench.mapping import Mapping, Row, walk_rows
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
@@ -82,13 +91,18 @@ def check_references(
     module: fx.GraphModule,
     references: Sequence[Reference],
     progress: Progress = lambda items, _: items,
+    only: Collection[str] | None = None,
 ) -> tuple[Run, ...]:
-    """Compare the module with values that Paddle computed earlier, and with the model's file."""
+    """Compare the module with values that Paddle computed earlier, and with the model's file.
+
+    With `only`, just the rows of these paths are run, each alone.
+    """
     integrity = check_integrity(mapping, module)
     runner = RowRunner(module, integrity)
     with _untouched(module):
         return tuple(
-            _Run(mapping, runner, reference, integrity).check(progress) for reference in references
+            _Run(mapping, runner, reference, integrity).check(progress, only)
+            for reference in references
         )
 
 
@@ -147,8 +161,8 @@ class _Run:
             return as_tensor(parameter.load(), parameter.dtype, copy=False)
         return reference_tensor(self.reference, value)
 
-    def check(self, progress: Progress) -> Run:
-        """Every row, then the outputs."""
+    def check(self, progress: Progress, only: Collection[str] | None = None) -> Run:
+        """Every row, then the outputs; with `only`, just these rows alone."""
         inputs = [self.get(value) for value in self.mapping.program.inputs]
         tensors = [tensor for tensor in inputs if tensor is not None]
         chain, shaken = self.runner.chain(tensors), self.runner.chain(tensors)
@@ -158,13 +172,17 @@ class _Run:
         results: dict[Value, Any] = {}
         for row in progress(self.mapping.rows, "verifying"):
             there = row.path in self.runner.rows
+            if only is not None and row.path not in only:
+                continue
             alone = self.alone(row) if there else _UNCHECKED
-            made, in_chain = self._in_chain(row, chain, shaken, alone) if there else ({}, {})
+            chained = there and only is None
+            made, in_chain = self._in_chain(row, chain, shaken, alone) if chained else ({}, {})
             layers.append(self._layer(row, alone, worst(in_chain.values())))
             layers += [self._inner(inner) for b in row.blocks for inner in walk_rows(b.rows)]
             checks.update({value: check for value, check in in_chain.items() if value in outputs})
             results.update({value: made[value] for value in made if value in outputs})
-        checks |= self._end_to_end(tensors, results, checks)
+        if only is None:
+            checks |= self._end_to_end(tensors, results, checks)
         found = tuple(self._output(value, checks) for value in self.mapping.program.outputs)
         described = tuple(
             f"{value.name} {list(array.shape)}"
@@ -194,7 +212,11 @@ class _Run:
             wide = self.runner.alone(row.path, self.get, double=True)
         except Exception:  # noqa: BLE001 - no float64 form: judged by epsilon alone
             wide = {}
-        check = worst(compare(made.get(v), self.get(v), wide.get(v)) for v in row.values)
+        read = next((self.get(v) for v in row.reads if v in self.reference), None)
+        check = worst(
+            compare(made.get(v), self.get(v), wide.get(v), sum_noise(row.ops, read, made.get(v)))
+            for v in row.values
+        )
         guilty = sorted(borrowed & set(self.integrity.changes))
         if check.failed and guilty and row.path not in self.integrity.changes:
             return replace(check, verdict="unchecked", problem=f"it reads {guilty[0]}, at fault")

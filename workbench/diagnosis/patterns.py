@@ -62,6 +62,9 @@ def pattern(mapping: Mapping, row: Row, references: Sequence[Reference]) -> str:
 def _relation(ours: torch.Tensor, theirs: torch.Tensor) -> str:
     if ours.shape != theirs.shape:
         return _shapes(ours, theirs)
+    if not torch.equal(torch.isnan(ours), torch.isnan(theirs)):
+        who = "Paddle" if torch.isnan(ours).sum() < torch.isnan(theirs).sum() else "PyTorch"
+        return f"{who} gives NaN where the other does not: look at where the NaN first appears"
     if not ours.is_floating_point() or not theirs.is_floating_point() or not ours.numel():
         return ""
     ours, theirs = ours.double(), theirs.double()
