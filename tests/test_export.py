@@ -96,7 +96,39 @@ def test_torch_export_keeps_dynamic_dimensions(name: str, data: Path, tmp_path: 
 def test_torchscript(data: Path, tmp_path: Path) -> None:
     with wb.load(data / "digits_classifier") as migration:
         module = migration.convert()
-        migration.export(tmp_path / "out", formats=["torchscript"])
+        made = migration.export(tmp_path / "out", formats=["torchscript"])
     loaded = torch.jit.load(tmp_path / "out" / "model.torchscript")
     inputs = torch.randn(2, 3, 40, 56)
     torch.testing.assert_close(loaded(inputs), module(inputs), rtol=1e-4, atol=1e-4)
+    assert "compared on" in made.formats["torchscript"]
+
+
+def test_lstm_of_any_length(data: Path, tmp_path: Path) -> None:
+    """Torch alone would keep the example's length."""
+    with wb.load(data / "crnn_recognizer") as migration:
+        module = migration.convert()
+        migration.export(tmp_path / "out", formats=["pt2"])
+        (value,) = migration.program.inputs
+    loaded = torch.export.load(tmp_path / "out" / "model.pt2").module()
+    for width in (96, 352):
+        shape = [dim if dim > 0 else 1 for dim in value.shape[:-1]]
+        inputs = torch.randn(*shape, width)
+        torch.testing.assert_close(loaded(inputs), module(inputs), rtol=1e-4, atol=1e-4)
+
+
+def test_a_format_that_fails_leaves_the_rest(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def differs(*_: object) -> list[torch.Tensor]:
+        return [torch.zeros(1)]
+
+    monkeypatch.setattr(torch.jit, "load", lambda _: differs)
+    with (
+        wb.load(data / "digits_classifier") as migration,
+        pytest.raises(bundles.FormatError, match=r"(?s)without torchscript.*has shape") as caught,
+    ):
+        migration.export(tmp_path / "out", formats=["torchscript", "pt2"])
+    made = caught.value.bundle
+    assert {"model.py", "model.safetensors", "model.pt2"} <= set(made.files)
+    assert "model.torchscript" not in made.files
+    assert list(made.formats) == ["pt2"]

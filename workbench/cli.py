@@ -14,6 +14,7 @@ from workbench.errors import ConversionError, InputError, ModelFileError, Workbe
 
 if TYPE_CHECKING:
     from workbench.comparison import Comparison
+    from workbench.export.bundle import Bundle
     from workbench.migration import Migration
     from workbench.verification import Verification
 
@@ -143,7 +144,7 @@ def _migrate(options: argparse.Namespace) -> int:
         converted = time.perf_counter() - start
         verification = migration.verify(options.inputs, thorough=options.thorough)
         agreed = _more_checks(migration, options)
-        bundle = migration.export(options.out, formats=options.format)
+        bundle = _exported(migration, options)
         report = migration.report(Path(options.out) / "report.html", lang=options.lang)
         rows = list(migration.mapping.walk())
         print(f"model     {migration.origin}")
@@ -152,7 +153,22 @@ def _migrate(options: argparse.Namespace) -> int:
         _print_verdict(verification)
         print(f"bundle    {bundle.folder}")
         print(f"report    {report}")
-        return OK if verification.passed and agreed else FAILED
+        complete = set(options.format) <= set(bundle.formats)
+        return OK if verification.passed and agreed and complete else FAILED
+
+
+def _exported(migration: Migration, options: argparse.Namespace) -> Bundle:
+    """The bundle; formats that failed are told and left out."""
+    from workbench.export.bundle import FormatError
+
+    try:
+        bundle = migration.export(options.out, formats=options.format)
+    except FormatError as error:
+        print(f"error: {error}", file=sys.stderr)
+        bundle = error.bundle
+    for name, told in bundle.formats.items():
+        print(f"{name:9s} {told}")
+    return bundle
 
 
 def _more_checks(migration: Migration, options: argparse.Namespace) -> bool:
@@ -241,10 +257,11 @@ def _export(options: argparse.Namespace) -> int:
     with _load(options) as migration:
         if options.inputs:
             migration.verify(options.inputs)
-        bundle = migration.export(options.out, formats=options.format)
+        bundle = _exported(migration, options)
         for name, size in bundle.files.items():
             print(f"{size:12,d}  {bundle.folder / name}")
-        return OK if bundle.verified else FAILED
+        complete = set(options.format) <= set(bundle.formats)
+        return OK if bundle.verified and complete else FAILED
 
 
 def _benchmark(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +20,14 @@ from safetensors.torch import save_file
 
 import workbench
 from workbench.codegen.source import generate
-from workbench.errors import InputError, PaddleProcessError
+from workbench.errors import InputError, PaddleProcessError, WorkbenchError
 from workbench.export import deploy
 from workbench.export.parity import PARITY_TEST
 
 if TYPE_CHECKING:
     from workbench.migration import Migration
 
-Writer = Callable[["Migration", Path], "list[Path]"]
+Writer = Callable[["Migration", Path], str]
 
 #: Deploy formats by the name that `--format` takes.
 FORMATS: dict[str, Writer] = {
@@ -44,6 +44,8 @@ class Bundle:
     folder: Path
     files: dict[str, int]
     verified: bool
+    #: What was compared for each deploy format, by its name.
+    formats: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         listed = ", ".join(f"{name} ({size / 1e6:.2f} MB)" for name, size in self.files.items())
@@ -59,7 +61,8 @@ def export_bundle(migration: Migration, folder: Path, formats: tuple[str, ...] =
     """Write the bundle; the folder appears whole or not at all.
 
     An earlier bundle at the same place is replaced. Raises `InputError` for an unknown format or a
-    folder that holds something else, `ConversionError` when the model cannot be converted.
+    folder that holds something else, `ConversionError` when the model cannot be converted. Where
+    a format fails, everything else is written first; then `FormatError` tells why.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
@@ -70,14 +73,27 @@ def export_bundle(migration: Migration, folder: Path, formats: tuple[str, ...] =
     if migration.verification is None:
         _try_to_verify(migration)
     with _replacing(folder) as staging:
-        _write(migration, staging, formats)
+        compared, failed = _write(migration, staging, formats)
     files = {
         str(path.relative_to(folder)): path.stat().st_size
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
     verified = migration.verification is not None and migration.verification.passed
-    return Bundle(folder, files, verified)
+    bundle = Bundle(folder, files, verified, compared)
+    if failed:
+        raise FormatError(bundle, failed)
+    return bundle
+
+
+class FormatError(WorkbenchError):
+    """Some deploy formats could not be written; `bundle` is what was written without them."""
+
+    def __init__(self, bundle: Bundle, failed: dict[str, WorkbenchError]) -> None:
+        told = "\n".join(f"{name}: {error}" for name, error in failed.items())
+        super().__init__(f"{bundle.folder} was written without {', '.join(failed)}.\n{told}")
+        self.bundle = bundle
+        self.failed = failed
 
 
 def _try_to_verify(migration: Migration) -> None:
@@ -111,7 +127,10 @@ def _replacing(folder: Path) -> Iterator[Path]:
         raise
 
 
-def _write(migration: Migration, folder: Path, formats: tuple[str, ...]) -> None:
+def _write(
+    migration: Migration, folder: Path, formats: tuple[str, ...]
+) -> tuple[dict[str, str], dict[str, WorkbenchError]]:
+    """Write everything; returns what was compared for each format, and which formats failed."""
     module = migration.convert()
     (folder / "model.py").write_text(generate(migration.mapping, _header(migration)), "utf-8")
     weights = folder / "model.safetensors"
@@ -121,12 +140,18 @@ def _write(migration: Migration, folder: Path, formats: tuple[str, ...]) -> None
     _write_parity(migration, folder)
     for companion in _companions(migration):
         shutil.copy2(companion, folder / companion.name)
+    compared: dict[str, str] = {}
+    failed: dict[str, WorkbenchError] = {}
     for name in formats:
-        FORMATS[name](migration, folder)
-    manifest = _manifest(migration, folder)
+        try:
+            compared[name] = FORMATS[name](migration, folder)
+        except WorkbenchError as error:
+            failed[name] = error
+    manifest = _manifest(migration, folder) | {"formats": compared}
     (folder / "manifest.json").write_text(
         json.dumps(manifest, indent=2, ensure_ascii=False), "utf-8"
     )
+    return compared, failed
 
 
 def _header(migration: Migration) -> str:
