@@ -200,6 +200,12 @@ class Migration:
             runs=tuple(replace(run, told=sample.told) for run, sample in runs),
             notes=(*found.notes, *notes),
         )
+        return self.explained()
+
+    def explained(self) -> Verification:
+        """The last verification, with what explains its failures; see `diagnose`."""
+        if self.verification is None:
+            raise InputError("Nothing was verified yet.", "Call verify() first.")
         if not self.verification.passed:
             self.verification = replace(self.verification, diagnosis=self.diagnose())
         return self.verification

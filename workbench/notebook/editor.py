@@ -123,7 +123,9 @@ def session_for(migration: Migration, file: str | Path | None = None, live: bool
     model = EditorModel(migration, keeper)
     told = model.load().notices
     reference = weakref.ref(migration)
-    checker: Checker | None = LiveChecker(migration.program, _recorded(reference)) if live else None
+    checker: Checker | None = None
+    if live:
+        checker = LiveChecker(migration.program, _recorded(reference), migration.rules)
     session = Session(model, lambda _: None, kernel_jobs(), checker, _verifier(reference))
     session.send = _broadcast(weakref.ref(session), told)
     if migration.verification is not None:
@@ -207,7 +209,7 @@ def _verifier(reference: Any) -> Callable[[Callable[[int, int, str], None]], Ver
         with PaddleProcess() as process:
             found = verify(migration.mapping, module, inputs, process, progress)
         migration.verification, migration.references = found
-        return found[0]
+        return migration.explained()  # type: ignore[no-any-return]
 
     return run
 

@@ -16,6 +16,9 @@ class Jobs(Protocol):
     def run(self, work: Callable[[], Any], done: Done) -> None:
         """Run `work`, then call `done` with its result, or with None and the error."""
 
+    def later(self, work: Callable[[], Any], done: Done) -> None:
+        """The same for what may take seconds and must not hold up other work."""
+
     def soon(self, call: Callable[[], None]) -> None:
         """Call something in the main thread."""
 
@@ -32,6 +35,8 @@ class DirectJobs:
             return
         done(result, None)
 
+    later = run
+
     def soon(self, call: Callable[[], None]) -> None:
         """Call it now."""
         call()
@@ -43,15 +48,23 @@ class LoopJobs:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="workbench")
+        self._slow = ThreadPoolExecutor(1, thread_name_prefix="workbench-slow")
 
     def run(self, work: Callable[[], Any], done: Done) -> None:
         """Queue `work`."""
+        self._submit(self._pool, work, done)
+
+    def later(self, work: Callable[[], Any], done: Done) -> None:
+        """Queue `work` in a thread for slow things."""
+        self._submit(self._slow, work, done)
+
+    def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], Any], done: Done) -> None:
 
         def finished(future: Future[Any]) -> None:
             error = future.exception()
             self.soon(lambda: done(None if error else future.result(), error))
 
-        self._pool.submit(work).add_done_callback(finished)
+        pool.submit(work).add_done_callback(finished)
 
     def soon(self, call: Callable[[], None]) -> None:
         """Call it in the loop, when no cell runs."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from workbench.builder import build_row
+from workbench.diagnosis.diagnose import diagnose
 from workbench.errors import WorkbenchError
 from workbench.inputs import sample_inputs
 from workbench.mapping import Mapping
@@ -16,7 +17,8 @@ from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
 from workbench.program import Program
 from workbench.row_runner import RowRunner
-from workbench.verification import Check
+from workbench.rules import DEFAULT, RuleBook
+from workbench.verification import Check, Finding
 from workbench.verify import check_row, reference_tensor
 
 _POINTS = 400
@@ -38,15 +40,22 @@ class Checker(Protocol):
     def scatter(self, mapping: Mapping, path: str) -> dict[str, Any] | None:
         """Paddle's values against ours, a sample of the row's first output."""
 
+    def diagnose(self, mapping: Mapping, path: str) -> Sequence[Finding]:
+        """Why the row differs from Paddle; may take seconds."""
+
 
 class LiveChecker:
     """Checks rows against values that Paddle computed once, kept on disk."""
 
     def __init__(
-        self, program: Program, recorded: Callable[[], Sequence[Reference]] = tuple
+        self,
+        program: Program,
+        recorded: Callable[[], Sequence[Reference]] = tuple,
+        rules: RuleBook = DEFAULT,
     ) -> None:
         self.program = program
         self.recorded = recorded
+        self.rules = rules
         self._own: Reference | None = None
 
     @property
@@ -109,6 +118,13 @@ class LiveChecker:
         if not isinstance(ours, torch.Tensor) or theirs is None or ours.shape != theirs.shape:
             return None
         return scatter_points(theirs, ours)
+
+    def diagnose(self, mapping: Mapping, path: str) -> Sequence[Finding]:
+        """Try the usual confusions on the row with Paddle's recorded values."""
+        reference, row = self.reference, mapping[path]
+        if reference is None or row.call is None:
+            return ()
+        return diagnose(mapping, row, [reference], rules=self.rules)
 
 
 def scatter_points(theirs: torch.Tensor, ours: torch.Tensor) -> dict[str, Any] | None:

@@ -54,6 +54,7 @@ class Session:
         self.progress: Json | None = None
         self._cancel = False
         self._waiting: list[str] = []
+        self._causes: dict[str, tuple[Any, list[Json]]] = {}
 
     # --- messages from a view -------------------------------------------------------------------
 
@@ -270,23 +271,47 @@ class Session:
             return
         known = self.model.alone.get(key)
 
-        def work() -> tuple[Check, Any, list[Json]]:
+        def work() -> tuple[Check, Any]:
             check = known or checker.check(mapping, row.path)
-            tries = tries_for(mapping, row, checker) if check.failed else []
-            return check, checker.scatter(mapping, row.path), tries
+            return check, checker.scatter(mapping, row.path)
 
-        def done(found: tuple[Check, Any, list[Json]] | None, error: BaseException | None) -> None:
+        def done(found: tuple[Check, Any] | None, error: BaseException | None) -> None:
             current = self.model.rows.get(key)
             if found is None or current is None or current.call is not row.call:
                 return
-            check, points, tries = found
+            check, points = found
             fresh = key not in self.model.alone
             self.model.alone[key] = check
-            detail = {**self.model.detail(key), "scatter": points, "tries": tries}
+            detail = {**self.model.detail(key), "scatter": points, "searching": check.failed}
             told = self._changed([key]) if fresh else {"type": "detail"}
             self.send({**told, "checked": [key], "detail": detail})
+            if check.failed:
+                self._find_cause(key, detail)
 
         self.jobs.run(work, done)
+
+    def _find_cause(self, key: str, detail: Json) -> None:
+        """Try the usual confusions on a failing row, unless it was left or edited meanwhile."""
+        row, mapping, checker = self.model.rows[key], self.model.mapping, self.checker
+
+        def current() -> bool:
+            now = self.model.rows.get(key)
+            return self.model.selected == key and now is not None and now.call is row.call
+
+        def work() -> list[Json]:
+            known = self._causes.get(key)
+            if known is not None and known[0] is row.call:
+                return known[1]
+            return tries_for(mapping, row, checker) if checker and current() else []
+
+        def done(tries: list[Json] | None, error: BaseException | None) -> None:
+            if current():
+                told = tries or [{"text": f"The search for the cause failed: {error!r}"}]
+                self._causes[key] = row.call, told
+                shown = {**detail, "searching": False, "tries": told}
+                self.send({"type": "detail", "detail": shown})
+
+        self.jobs.later(work, done)
 
     # --- verification ---------------------------------------------------------------------------
 

@@ -75,6 +75,10 @@ const sectionParts = {
         ),
       );
     }
+    if (told.searching)
+      parts.push(
+        h("p", { class: "wbe-quiet wbe-busy" }, "Trying the usual confusions on this layer…"),
+      );
     if (told.tries && told.tries.length) parts.push(this.tries(told));
     return h("div", { class: "wbe-section" }, parts);
   },
@@ -89,24 +93,38 @@ const sectionParts = {
   tries(told) {
     return h(
       "div",
-      { class: "wbe-callout" },
-      h("strong", {}, "What to try"),
-      told.tries.map((one) =>
-        h(
-          "div",
-          { class: "wbe-try" },
-          h(
-            "span",
-            {},
-            one.text,
-            one.verdict ? " " : "",
-            one.verdict ? badge("verdict", one.verdict, VERDICTS) : "",
-          ),
-          one.edit
-            ? h("button", { type: "button", onclick: () => this.send(one.edit) }, "Apply")
-            : "",
-        ),
+      { class: "wbe-callout wbe-causes" },
+      h("strong", {}, told.tries.some((one) => one.edit) ? "The cause" : "What to try"),
+      told.tries.map((one) => this.cause(one)),
+    );
+  },
+
+  cause(one) {
+    const after = one.after === undefined ? "" : shortNumber(Number(one.after));
+    return h(
+      "div",
+      { class: "wbe-try" },
+      h(
+        "div",
+        {},
+        h("p", {}, one.text),
+        one.action ? h("p", {}, "mend it: ", h("span", { class: "wbe-code" }, one.action)) : "",
+        after !== "" && one.edit
+          ? h(
+              "p",
+              { class: "wbe-quiet" },
+              `tried: the largest difference is then ${after} instead of ${shortNumber(Number(one.before))}`,
+            )
+          : "",
+        one.remedy ? h("p", { class: "wbe-hint" }, one.remedy) : "",
       ),
+      one.edit
+        ? h(
+            "button",
+            { type: "button", class: "wbe-primary", onclick: () => this.send(one.edit) },
+            "Apply",
+          )
+        : "",
     );
   },
 
