@@ -79,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
             help="verify with odd sizes, large, negative and equal values, padding, more seeds",
         )  # fmt: skip
         one.add_argument("--gradients", action="store_true", help="compare gradients too")
+    for one in (migrate, verify, report, export, benchmark):
+        one.add_argument(
+            "--rewrite", action="append", default=[], metavar="NAME",
+            help="put a faster call of torch in place of several rows, as inspect offers",
+        )  # fmt: skip
     for one in (migrate, report):
         one.add_argument(
             "--lang", choices=("en", "zh"), default="en", help="language of the report"
@@ -95,6 +100,8 @@ def _load(options: argparse.Namespace) -> Migration:
     from workbench.migration import load
 
     migration = load(options.model, names=options.names)
+    for name in getattr(options, "rewrite", ()):
+        migration.rewrite(name)
     if getattr(options, "mapping", None):
         migration.mapping = migration.mapping.apply(options.mapping)
     return migration
@@ -110,6 +117,8 @@ def _inspect(options: argparse.Namespace) -> int:
         size = sum(parameter.nbytes for parameter in program.parameters.values())
         print(f"parameters  {len(program.parameters)} tensors, {size / 1e6:.1f} MB")
         print(f"mapping     {mapping!r}")
+        for name, count in migration.offers.items():
+            print(f"offer       {name} in {count} places: --rewrite {name}")
         _print_operators(migration)
         scopes = Counter(row.scope.strip("/").split("/")[0] for row in mapping.walk() if row.scope)
         if scopes:

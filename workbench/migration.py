@@ -60,6 +60,8 @@ class Migration:
         self.program: Program = run_passes(loaded.program)
         self._mapping: Mapping | None = None
         self._replacements: dict[str, Replacement] = {}
+        #: The rewrites that were chosen, in order.
+        self.rewrites: tuple[str, ...] = ()
         self.verification: Verification | None = None
         self.gradient_parity: GradientParity | None = None
         self.task_parity: TaskParity | None = None
@@ -94,10 +96,13 @@ class Migration:
     def _made(self) -> Mapping:
         """The table as rules and replaced scopes make it, without edits."""
         from workbench.replacing import replace_scopes
+        from workbench.rewriting import rewritten
 
         made = make_mapping(self.program, self.rules)
         for wanted in self._replacements.values():
             made = replace_scopes(made, wanted)
+        for name in self.rewrites:
+            made = rewritten(made, name)
         return made
 
     def _make_anew(self) -> None:
@@ -122,6 +127,29 @@ class Migration:
         register(code)
         self._make_anew()
         return code
+
+    @property
+    def offers(self) -> dict[str, int]:
+        """Rewrites that this model could have, with the number of places; see `rewrite`."""
+        from workbench.rewriting import offers
+
+        return offers(self.mapping)
+
+    def rewrite(self, name: str) -> int:
+        """Choose a rewrite that was offered; returns in how many places it was made.
+
+        `m.rewrite("scaled_dot_product_attention")` puts torch's fused function in place of
+        attention that is written out. Edits by hand are kept. Raises `MappingError` where it fits
+        nowhere.
+        """
+        from workbench.rewriting import REWRITES, rewritten
+
+        count = self.offers.get(name, 0)
+        if not count or name not in REWRITES:
+            rewritten(self.mapping, name)  # raises, saying why
+        self.rewrites = (*self.rewrites, name)
+        self._make_anew()
+        return count
 
     def replace(
         self,

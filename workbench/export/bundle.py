@@ -221,6 +221,7 @@ def _manifest(migration: Migration, folder: Path) -> dict[str, Any]:
         "inputs": [_described(value) for value in program.inputs],
         "outputs": [_described(value) for value in program.outputs],
         "parameters": sum(int(np.prod(p.shape)) for p in program.parameters.values()),
+        "rewrites": list(migration.rewrites),
         "versions": versions(migration),
         "verification": None
         if verification is None
