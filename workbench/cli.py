@@ -61,7 +61,6 @@ def _parser() -> argparse.ArgumentParser:
     verify = command("verify", _verify, "Compare every layer with Paddle.")
     verify.add_argument("--layers", action="store_true", help="print a line for every layer")
     verify.add_argument("--save", metavar="FILE", help="keep the result as JSON")
-    verify.add_argument("--compare", metavar="FILE", help="say what changed since a saved result")
     report = command("report", _report, "Verify and write the HTML report only.")
     report.add_argument("--out", default="report.html", help="HTML file (default: report.html)")
     export = command("export", _export, "Write the bundle only.")
@@ -73,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--mapping", help="mapping.yaml with edits to apply")
     for one in (migrate, verify, report):
         one.add_argument("--task", metavar="FOLDER", help="samples.npz or images for both models")
+        one.add_argument("--compare", metavar="FILE", help="tell what changed since a saved result")
         one.add_argument("--answer", metavar="FILE.py:NAME", help="function: outputs to answers")
         one.add_argument(
             "--thorough", action="store_true",
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
             help="put a faster call of torch in place of several rows, as inspect offers",
         )  # fmt: skip
     for one in (migrate, report):
+        one.add_argument("--benchmark", action="store_true", help="time both frameworks too")
         one.add_argument(
             "--lang", choices=("en", "zh"), default="en", help="language of the report"
         )
@@ -181,7 +182,7 @@ def _exported(migration: Migration, options: argparse.Namespace) -> Bundle:
 
 
 def _more_checks(migration: Migration, options: argparse.Namespace) -> bool:
-    """Gradients and task, where asked for; false when gradients differ."""
+    """Gradients, task, comparison, times where asked for; false when gradients differ."""
     from workbench.task import has_task, user_function
 
     agreed = True
@@ -197,6 +198,10 @@ def _more_checks(migration: Migration, options: argparse.Namespace) -> bool:
     if folder:
         answer = user_function(options.answer) if options.answer else None
         print(f"task      {migration.task(folder, answer=answer)}")
+    if options.compare:
+        _print_comparison(migration.compare(options.compare))
+    if getattr(options, "benchmark", False):
+        migration.benchmark(options.inputs)
     return agreed
 
 
@@ -234,8 +239,6 @@ def _verify(options: argparse.Namespace) -> int:
                 print(f"{layer.verdict:10s} {told} {layer.path} ({', '.join(layer.ops)})")
         _print_verdict(verification)
         agreed = _more_checks(migration, options)
-        if options.compare:
-            _print_comparison(verification.compare(options.compare))
         if options.save:
             print(f"saved     {verification.save(options.save)}")
         return OK if verification.passed and agreed else FAILED
@@ -274,10 +277,8 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
-    from workbench.benchmark import benchmark
-
     with _load(options) as migration:
-        for line in benchmark(migration, options.inputs, options.repeat):
+        for line in migration.benchmark(options.inputs, options.repeat):
             print(line)
         return OK
 

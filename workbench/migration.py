@@ -23,6 +23,7 @@ from workbench.rules.apply import make_mapping
 if TYPE_CHECKING:
     from torch import fx
 
+    from workbench.comparison import Comparison
     from workbench.export.bundle import Bundle
     from workbench.gradient_parity import GradientParity
     from workbench.paddle_side.process import PaddleProcess
@@ -65,6 +66,8 @@ class Migration:
         self.verification: Verification | None = None
         self.gradient_parity: GradientParity | None = None
         self.task_parity: TaskParity | None = None
+        self.comparison: Comparison | None = None
+        self.timings: tuple[str, ...] = ()
         self.references: tuple[Reference, ...] = ()
 
     @property
@@ -91,7 +94,9 @@ class Migration:
 
     def _forget(self) -> None:
         """Drop what was made of the mapping before a change."""
-        self._module = self.verification = self.gradient_parity = self.task_parity = None
+        self._module = self.verification = self.comparison = None
+        self.gradient_parity = self.task_parity = None
+        self.timings = ()
 
     def _made(self) -> Mapping:
         """The table as rules and replaced scopes make it, without edits."""
@@ -283,6 +288,22 @@ class Migration:
         return diagnose_all(
             self.mapping, self.verification, self.references, self.convert(), self.rules
         )
+
+    def compare(self, earlier: Verification | str | Path) -> Comparison:
+        """What changed since an earlier verification or its file; verifies first if needed.
+
+        The report shows it. Raises `InputError` when the file holds no verification.
+        """
+        found = self.verification or self.verify()
+        self.comparison = found.compare(earlier)
+        return self.comparison
+
+    def benchmark(self, inputs: Any = None, repeat: int = 10) -> list[str]:
+        """Median times of loading, conversion and a forward pass; the report shows them."""
+        from workbench.benchmark import benchmark
+
+        self.timings = tuple(benchmark(self, inputs, repeat))
+        return list(self.timings)
 
     def task(
         self,

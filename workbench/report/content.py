@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +13,17 @@ from workbench.judging import EPSILONS, NOISE_FACTOR, WRONG
 from workbench.mapping import Mapping, Row
 from workbench.report.changes import change_groups, hand_edits, unsupported_rows, weights_by_key
 from workbench.report.coverage import STATES, concerns, coverage, grouped
+from workbench.report.entries import check_entry
 from workbench.report.model_card import (
     environment_card,
     reproduce_command,
     source_card,
     target_card,
 )
+from workbench.report.parity import gaps_content, parity_concerns, parity_content
 from workbench.report.words import call_text, document_verdict
-from workbench.statistics import EDGES, L2_GOOD, L2_INVESTIGATE, ErrorStats
-from workbench.verification import VERDICTS, Check, LayerCheck, OutputCheck, Run, Verification
+from workbench.statistics import EDGES, L2_GOOD, L2_INVESTIGATE
+from workbench.verification import VERDICTS, LayerCheck, OutputCheck, Run, Verification
 
 if TYPE_CHECKING:
     from workbench.migration import Migration
@@ -66,10 +67,13 @@ def report_content(migration: Migration) -> dict[str, Any]:
             "states": dict.fromkeys(STATES, 0) | Counter(covered.state for covered in states),
             "groups": grouped(states),
             "notes": list(verification.notes) if verification else [],
+            "gaps": gaps_content(migration, verification),
         },
+        **parity_content(migration, verification),
         "environment": environment_card(migration),
         "reproduce": reproduce_command(migration),
     }  # fmt: skip
+    data["concerns"] = [*data["concerns"], *parity_concerns(data)]
     return data
 
 
@@ -200,26 +204,6 @@ def _weight(key: str, weight: Weight) -> dict[str, Any]:
     }
 
 
-#: The figures of one comparison; None where nothing was compared.
-FIGURES = (
-    *(field.name for field in fields(ErrorStats)), "relative", "tolerance", "noise", "ratio",
-)  # fmt: skip
-
-
-def check_entry(check: Check) -> dict[str, Any]:
-    """One comparison in plain types."""
-    entry: dict[str, Any] = {"verdict": check.verdict, "problem": check.problem}
-    if check.error is None:
-        return entry | dict.fromkeys(FIGURES)
-    return entry | {
-        **asdict(check.error),
-        "relative": check.error.relative,
-        "tolerance": check.tolerance,
-        "noise": check.noise,
-        "ratio": check.ratio,
-    }
-
-
 def _operators(layers: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """One line for each operator and what it became."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -250,6 +234,7 @@ def _largest(layers: Iterable[dict[str, Any]], figure: str) -> float | None:
 
 def _run(run: Run) -> dict[str, Any]:
     return {
+        "told": run.told,
         "inputs": list(run.inputs),
         "layers": len(run.layers),
         "failed": sum(layer.failed for layer in run.layers),

@@ -99,7 +99,17 @@ def reproduce_command(migration: Migration) -> str:
             'm.verify()\nm.report("report.html")'
         )
     edits = " --mapping mapping.yaml" if edited else ""
-    return f"workbench migrate {shlex.quote(migration.origin)} --out out/{edits}"
+    return f"workbench migrate {shlex.quote(migration.origin)} --out out/{edits}{_flags(migration)}"
+
+
+def _flags(migration: Migration) -> str:
+    """The options that ask for what was run."""
+    told = {run.told for run in migration.verification.runs} if migration.verification else set()
+    flags = " --thorough" if told - {"", "given"} else ""
+    flags += " --gradients" if getattr(migration, "gradient_parity", None) else ""
+    task = getattr(migration, "task_parity", None)
+    flags += f" --task {shlex.quote(task.source)}" if task else ""
+    return flags + (" --benchmark" if getattr(migration, "timings", ()) else "")
 
 
 def model_name(migration: Migration) -> str:

@@ -52,6 +52,10 @@ class Texts:
             return ", ".join(step_kind(step) for step in steps)
         return "，".join(_chinese(step) for step in steps)
 
+    def run(self, told: str) -> Any:
+        """What the inputs of a run are meant to show, in this language where it is known."""
+        return self(f"run_{told}") if self.has(f"run_{told}") else told
+
     def health(self, health: str) -> str:
         """A finding on a reference, `vanishing scale 1e-12`, in this language."""
         word, _, rest = health.partition(" ")
@@ -66,6 +70,7 @@ _HEALTH = {
     "NaN": "含 NaN",
     "infinite": "含无穷大",
     "empty": "空",
+    "rounding": "仅含舍入误差",
 }
 
 

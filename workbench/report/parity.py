@@ -1,0 +1,168 @@
+"""What the report says beyond the layers: diagnosis, gradients, task, comparison, benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from workbench.comparison import KINDS, Comparison
+from workbench.coverage import Gap, find_gaps
+from workbench.gradient_parity import GradientCheck, GradientParity
+from workbench.report.entries import check_entry
+from workbench.task import TaskParity
+from workbench.verification import VERDICTS, Verification
+
+if TYPE_CHECKING:
+    from workbench.migration import Migration
+
+#: Gradients that are shown one by one: those that differ, else those closest to their tolerance.
+SHOWN = 12
+
+
+def parity_content(migration: Migration, verification: Verification | None) -> dict[str, Any]:
+    """The content in plain types; None for what was not run."""
+    gradients = getattr(migration, "gradient_parity", None)
+    task = getattr(migration, "task_parity", None)
+    comparison = getattr(migration, "comparison", None) if verification is not None else None
+    return {
+        "diagnosis": _diagnosis(verification),
+        "gradients": _gradients(gradients) if gradients is not None else None,
+        "task": _task(task) if task is not None else None,
+        "comparison": _comparison(comparison) if comparison is not None else None,
+        "benchmark": list(getattr(migration, "timings", ())),
+    }
+
+
+def parity_concerns(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """What of all this a reader should know before relying on the verdict."""
+    gradients, task, comparison = data["gradients"], data["task"], data["comparison"]
+    gaps = {gap["kind"]: len(gap["layers"]) for gap in data["coverage"]["gaps"]}
+    counts = {
+        "branch": gaps.get("branch", 0),
+        "zero_inputs": gaps.get("zero_inputs", 0),
+        "gradients": gradients["differing"] if gradients else 0,
+        "task": task["samples"] - task["same"] if task else 0,
+        "worse": comparison["counts"]["worse"] if comparison else 0,
+    }
+    return [{"code": code, "count": count} for code, count in counts.items() if count]
+
+
+def gaps_content(migration: Migration, verification: Verification | None) -> list[dict[str, Any]]:
+    """What the inputs left untouched, one entry for each kind."""
+    references = getattr(migration, "references", ())
+    if verification is None or not references:
+        return []
+    found: dict[str, list[Gap]] = {}
+    for gap in find_gaps(migration.mapping, migration.convert(), references):
+        found.setdefault(gap.kind, []).append(gap)
+    return [
+        {
+            "kind": kind,
+            "layers": [
+                {"path": gap.path, "count": gap.count, "total": gap.total, "detail": gap.detail}
+                for gap in sorted(gaps, key=lambda gap: -gap.count / gap.total)
+            ],
+        }
+        for kind, gaps in found.items()
+    ]
+
+
+def _diagnosis(verification: Verification | None) -> list[dict[str, Any]]:
+    if verification is None or verification.passed:
+        return []
+    return [
+        {
+            "path": finding.path,
+            "cause": finding.cause,
+            "how": finding.how,
+            "error_before": finding.error_before,
+            "error_after": finding.error_after,
+            "tolerance": finding.tolerance,
+            "command": finding.command,
+            "remedy": finding.remedy,
+        }
+        for finding in verification.diagnosis
+    ]
+
+
+def _gradients(found: GradientParity) -> dict[str, Any]:
+    bad = [check for check in found.checks if check.failed or check.chain.failed]
+    ends = [check for check in found.checks if check.kind != "value"]
+    near = sorted(ends, key=lambda check: -max(check.alone.ratio, check.chain.ratio))
+    first = found.first_mismatch
+    return {
+        "passed": found.passed,
+        "status": found.summary.partition(":")[0],
+        "summary": found.summary,
+        "seconds": found.seconds,
+        "inputs": list(found.inputs),
+        "notes": list(found.notes),
+        "counts": {kind: len(found.of(kind)) for kind in ("parameter", "input", "value")},
+        "verdicts": _verdicts(found.checks),
+        "first": {"name": first.name, "paths": list(first.paths)} if first else None,
+        "shown": [_gradient(check) for check in (bad or near)[:SHOWN]],
+        "differing": len(bad),
+        "all": [_gradient(check) for check in found.checks],
+    }
+
+
+def _verdicts(checks: Iterable[GradientCheck]) -> dict[str, int]:
+    counts = dict.fromkeys(VERDICTS, 0)
+    for check in checks:
+        counts[check.alone.verdict] += 1
+    return {verdict: count for verdict, count in counts.items() if count}
+
+
+def _gradient(check: GradientCheck) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "kind": check.kind,
+        "paths": list(check.paths),
+        "shape": list(check.shape),
+        "health": list(check.health),
+        "alone": _brief(check_entry(check.alone)),
+        "chain": _brief(check_entry(check.chain)),
+    }
+
+
+def _brief(entry: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a gradient, without its histogram."""
+    kept = ("verdict", "problem", "relative", "max_abs", "scale", "cosine", "tolerance", "ratio")
+    return {key: entry[key] for key in kept}
+
+
+def _task(found: TaskParity) -> dict[str, Any]:
+    return {
+        "metric": found.metric,
+        "source": found.source,
+        "steps": list(found.steps),
+        "samples": found.samples,
+        "same": found.same,
+        "agreement": found.agreement,
+        "interval": list(found.interval),
+        "paddle": found.paddle,
+        "torch": found.torch,
+        "disagreements": [
+            {"sample": one.sample, "paddle": one.paddle, "torch": one.torch}
+            for one in found.disagreements
+        ],
+    }
+
+
+def _comparison(found: Comparison) -> dict[str, Any]:
+    return {
+        "before": found.before,
+        "now": found.now,
+        "same": found.same,
+        "counts": {kind: len(found.of(kind)) for kind in KINDS},
+        "changes": [
+            {
+                "path": change.path,
+                "kind": change.kind,
+                "place": change.place,
+                "before": _brief(check_entry(change.before)) if change.before else None,
+                "now": _brief(check_entry(change.now)) if change.now else None,
+            }
+            for change in found.changes
+        ],
+    }
