@@ -87,6 +87,7 @@ def _diagnosis(verification: Verification | None) -> list[dict[str, Any]]:
 
 def _gradients(found: GradientParity) -> dict[str, Any]:
     bad = [check for check in found.checks if check.failed or check.chain.failed]
+    bad.sort(key=lambda check: not check.failed)
     ends = [check for check in found.checks if check.kind != "value"]
     near = sorted(ends, key=lambda check: -max(check.alone.ratio, check.chain.ratio))
     first = found.first_mismatch
