@@ -48,6 +48,9 @@ _PRELUDE = re.compile(
 )
 _VERSION_TAG = re.compile(r'<meta name="version" content="[^"]*">')
 _DATE_TAG = re.compile(r'<meta name="date" content="[^"]*">\s*')
+_HEAD_END = "</head>"
+#: Our own script for Paddle's programs, under a name that Netron does not use.
+_START = Path(__file__).with_name("netron_start.js")
 _ASSET = re.compile(r"[A-Za-z0-9_-]+\.(?:js|css|json|png|ico)")
 
 
@@ -134,6 +137,8 @@ class _Pages:
     def find(self, name: str, model: Shown) -> tuple[BinaryIO, str, int] | None:
         if name == "index.html":
             return _of(self._page(model).encode(), _TYPES[".html"])
+        if name == _START.name:
+            return _of(_START.read_bytes(), _TYPES[".js"])
         if name == "browser.js":
             return _of(self.browser.encode(), _TYPES[".js"])
         path = self.folder / name
@@ -149,7 +154,14 @@ class _Pages:
             f'<meta name="file" content="/data/{quote(model.main)}">'
             f'<meta name="identifier" content="{name}"><meta name="name" content="{name}">'
         )
-        return _VERSION_TAG.sub(lambda _: tags, _DATE_TAG.sub("", self.index))
+        page = _VERSION_TAG.sub(lambda _: tags, _DATE_TAG.sub("", self.index))
+        script = f'<script type="module" src="{_START.name}"></script>'
+        return page.replace(_HEAD_END, script + _HEAD_END) if _is_program(model) else page
+
+
+def _is_program(model: Shown) -> bool:
+    """True for a PIR program, which has no boxes for its inputs."""
+    return model.main.endswith(".json")
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -46,6 +46,7 @@ const sectionParts = {
         ),
       );
       if (check.p) parts.push(h("p", { class: "wbe-callout wbe-callout-bad" }, check.p));
+      parts.push(...this.causes(told));
       if (check.h) {
         parts.push(
           h(
@@ -75,12 +76,13 @@ const sectionParts = {
         ),
       );
     }
-    if (told.searching)
-      parts.push(
-        h("p", { class: "wbe-quiet wbe-busy" }, "Trying the usual confusions on this layer…"),
-      );
-    if (told.tries && told.tries.length) parts.push(this.tries(told));
     return h("div", { class: "wbe-section" }, parts);
+  },
+
+  causes(told) {
+    if (told.searching)
+      return [h("p", { class: "wbe-quiet wbe-busy" }, "Trying the usual confusions on this layer…")];
+    return told.tries && told.tries.length ? [this.tries(told)] : [];
   },
 
   uncheckedText(live) {
