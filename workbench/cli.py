@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
             help="verify with odd sizes, large, negative and equal values, padding, more seeds",
         )  # fmt: skip
         one.add_argument("--gradients", action="store_true", help="compare gradients too")
+        one.add_argument("--training", action="store_true", help="compare a few training steps too")
     for one in (migrate, verify, report, export, benchmark):
         one.add_argument(
             "--rewrite", action="append", default=[], metavar="NAME",
@@ -192,6 +193,12 @@ def _more_checks(migration: Migration, options: argparse.Namespace) -> bool:
         print(f"gradients {found.summary}")
         for note in found.notes:
             print(f"          {note}")
+    if options.training:
+        trained = migration.training(options.inputs)
+        agreed = agreed and trained.passed
+        print(f"training  {trained.summary}")
+        for warning in trained.warnings:
+            print(f"          {warning}")
     beside = migration.files.program.parent if migration.files else Path()
     labelled = options.run is not _verify and has_task(beside)
     folder = options.task or (beside if labelled else None)

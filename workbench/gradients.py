@@ -209,7 +209,7 @@ class _Comparison:
         self.stopped = set(theirs.stopped)
         self.excuse = _without(theirs) if theirs.stopped else ""
         self.moved: list[Backward] = []
-        self.narrow, wide = RowRunner(module), RowRunner(_wide(module))
+        self.narrow, wide = RowRunner(module), RowRunner(wide_module(module))
         self.alone = self._pass(self.narrow, True), self._pass(wide, True)
         self.chain = self._pass(self.narrow, False), self._pass(wide, False)
 
@@ -335,7 +335,8 @@ class _Comparison:
         return compare(ours, theirs, wide)
 
 
-def _wide(module: fx.GraphModule) -> fx.GraphModule:
+def wide_module(module: fx.GraphModule) -> fx.GraphModule:
+    """A float64 copy."""
     wide = wide_copy(module)
     assert isinstance(wide, fx.GraphModule)
     return wide

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from workbench.readers.folder import ModelFiles
     from workbench.replacing import Replacement
     from workbench.task import TaskParity
+    from workbench.training import TrainingParity
     from workbench.verification import Finding, Verification
 
 
@@ -66,6 +67,7 @@ class Migration:
         self.verification: Verification | None = None
         self.gradient_parity: GradientParity | None = None
         self.task_parity: TaskParity | None = None
+        self.training_parity: TrainingParity | None = None
         self.comparison: Comparison | None = None
         self.timings: tuple[str, ...] = ()
         self.references: tuple[Reference, ...] = ()
@@ -95,7 +97,7 @@ class Migration:
     def _forget(self) -> None:
         """Drop what was made of the mapping before a change."""
         self._module = self.verification = self.comparison = None
-        self.gradient_parity = self.task_parity = None
+        self.gradient_parity = self.task_parity = self.training_parity = None
         self.timings = ()
 
     def _made(self) -> Mapping:
@@ -288,6 +290,28 @@ class Migration:
         return diagnose_all(
             self.mapping, self.verification, self.references, self.convert(), self.rules
         )
+
+    def training(
+        self,
+        inputs: Any = None,
+        optimisers: Sequence[str] = ("SGD", "Momentum", "AdamW"),
+        steps: int = 5,
+        seed: int = 0,
+    ) -> TrainingParity:
+        """Train both models for a few steps and compare the losses; the weights stay as they are.
+
+        Tells too what differs on purpose when the model is trained further. `inputs` as for
+        `gradients`. Raises `InputError` when there is nothing to train, `PaddleProcessError` when
+        Paddle cannot differentiate the program.
+        """
+        from workbench.training import training_parity
+
+        arrays = self._input_sets(inputs)[0]
+        self.training_parity = training_parity(
+            self.mapping, self.convert(), self._loaded.program, arrays, self.paddle, optimisers,
+            steps, seed,
+        )  # fmt: skip
+        return self.training_parity
 
     def compare(self, earlier: Verification | str | Path) -> Comparison:
         """What changed since an earlier verification or its file; verifies first if needed.

@@ -12,9 +12,15 @@ import pytest
 from tests.report.page import Page
 from tests.report.samples import HOSTILE, Migrated, check, model, verified
 from workbench.gradient_parity import GradientCheck, GradientParity
-from workbench.report.parity_fragments import comparison_html, gradients_html, task_html
+from workbench.report.parity_fragments import (
+    comparison_html,
+    gradients_html,
+    task_html,
+    training_html,
+)
 from workbench.report.report import write_report
 from workbench.task import Disagreement, TaskParity
+from workbench.training import Course, TrainingParity
 from workbench.verification import Check, Finding
 
 
@@ -24,6 +30,7 @@ class Full(Migrated):
 
     gradient_parity: Any = None
     task_parity: Any = None
+    training_parity: Any = None
     comparison: Any = None
     timings: tuple[str, ...] = field(default=())
 
@@ -47,8 +54,10 @@ def _full(names: tuple[str, ...]) -> Full:
     now = replace(now, diagnosis=(finding,))
     different = Disagreement(names[0], names[1], names[2])
     task = TaskParity(names[0], 0.9, 0.89, 0.99, 100, (0.945, 0.998), (different,), names[1])
+    course = Course(names[0], (("lr", 0.1),), (1.0, 0.5), (1.0, 0.6), (1e-6, 1e-6), 0.2)
+    training = TrainingParity((names[1],), (course,), (names[2],))
     return Full(
-        mapping, now, gradient_parity=_gradients(names, 1), task_parity=task,
+        mapping, now, training_parity=training, gradient_parity=_gradients(names, 1), task_parity=task,
         comparison=now.compare(before), timings=(f"torch {names[0]}",),
     )  # fmt: skip
 
@@ -58,7 +67,7 @@ def test_all_sections_are_shown_and_escaped(lang: str, tmp_path: Path) -> None:
     path = write_report(_full(HOSTILE), tmp_path / "report.html", lang)  # type: ignore[arg-type]
     page = Page(path.read_text("utf-8"))
     ids = {value for name, value in page.attributes if name == "id"}
-    assert {"gradients", "task", "comparison", "benchmark", "coverage"} <= ids
+    assert {"gradients", "training", "task", "comparison", "benchmark", "coverage"} <= ids
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert "img" not in page.tags
     assert len(page.scripts) == 1
@@ -82,7 +91,7 @@ def test_what_was_not_run_is_not_shown(tmp_path: Path) -> None:
     path = write_report(Migrated(mapping, verified(mapping)), tmp_path / "report.html")  # type: ignore[arg-type]
     page = Page(path.read_text("utf-8"))
     ids = {value for name, value in page.attributes if name == "id"}
-    assert not {"gradients", "task", "comparison", "benchmark"} & ids
+    assert not {"gradients", "training", "task", "comparison", "benchmark"} & ids
 
 
 def test_gradients_that_differ_alone_come_first() -> None:
@@ -100,6 +109,7 @@ def test_notebook_forms_are_escaped() -> None:
     for text in (
         gradients_html(full.gradient_parity),
         task_html(full.task_parity),
+        training_html(full.training_parity),
         comparison_html(full.comparison),
     ):
         page = Page(text)

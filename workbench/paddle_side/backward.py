@@ -39,7 +39,7 @@ def gradients(
     """
     paddle.enable_static()
     executor = paddle.static.Executor(paddle.CPUPlace())
-    program, detached = _trainable(program, folder)
+    program, detached = trainable_copy(program, folder)
     loaded, feeds, _ = load_saved(program, params, executor)
     block = loaded.global_block()
     ops = list(block.ops)
@@ -52,7 +52,7 @@ def gradients(
     targets = [results[position, number] for position, number, _ in wanted]
     targets += [named[name] for name, _ in parameters]
     stems = [stem for *_, stem in (*wanted, *parameters)]
-    ops = _prepare(block, ops, detached)
+    ops = prepare(block, ops, detached)
     feed = {name: np.load(path) for name, path in zip(feeds, inputs, strict=True)}
     outputs, given = [], []
     with paddle.static.program_guard(loaded):
@@ -88,7 +88,7 @@ def _differentiated(outputs: Any, targets: Any, given: Any, ops: Iterable[Any]) 
         raise
 
 
-def _trainable(program: str, folder: str) -> tuple[str, set[int]]:
+def trainable_copy(program: str, folder: str) -> tuple[str, set[int]]:
     """A copy that keeps what the backward pass needs, and where its `detach` ops stand.
 
     Recurrent ops keep their states, without dropout.
@@ -111,7 +111,7 @@ def _trainable(program: str, folder: str) -> tuple[str, set[int]]:
     return str(copy), detached
 
 
-def _prepare(block: Any, ops: list[Any], detached: set[int]) -> list[Any]:
+def prepare(block: Any, ops: list[Any], detached: set[int]) -> list[Any]:
     """Let gradients reach every float value; returns the ops that compute something."""
     kept = []
     for position, op in enumerate(ops):

@@ -13,6 +13,7 @@ import paddle
 from workbench.paddle_side.backward import gradients
 from workbench.paddle_side.saved import load_saved
 from workbench.paddle_side.serve import Handler, serve
+from workbench.paddle_side.training import train
 
 
 def run(
@@ -94,6 +95,7 @@ if __name__ == "__main__":
         "run": run,
         "gradients": gradients,
         "predict": predict,
+        "train": train,
         "time_forward": time_forward,
         "version": version,
     }

@@ -107,6 +107,7 @@ def _flags(migration: Migration) -> str:
     told = {run.told for run in migration.verification.runs} if migration.verification else set()
     flags = " --thorough" if told - {"", "given"} else ""
     flags += " --gradients" if getattr(migration, "gradient_parity", None) else ""
+    flags += " --training" if getattr(migration, "training_parity", None) else ""
     task = getattr(migration, "task_parity", None)
     flags += f" --task {shlex.quote(task.source)}" if task else ""
     return flags + (" --benchmark" if getattr(migration, "timings", ()) else "")

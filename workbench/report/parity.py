@@ -10,6 +10,7 @@ from workbench.coverage import Gap, find_gaps
 from workbench.gradient_parity import GradientCheck, GradientParity
 from workbench.report.entries import check_entry
 from workbench.task import TaskParity
+from workbench.training import TrainingParity
 from workbench.verification import VERDICTS, Verification
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ SHOWN = 12
 def parity_content(migration: Migration, verification: Verification | None) -> dict[str, Any]:
     """The content in plain types; None for what was not run."""
     gradients = getattr(migration, "gradient_parity", None)
+    training = getattr(migration, "training_parity", None)
     task = getattr(migration, "task_parity", None)
     comparison = getattr(migration, "comparison", None) if verification is not None else None
     return {
         "diagnosis": _diagnosis(verification),
         "gradients": _gradients(gradients) if gradients is not None else None,
+        "training": _training(training) if training is not None else None,
         "task": _task(task) if task is not None else None,
         "comparison": _comparison(comparison) if comparison is not None else None,
         "benchmark": list(getattr(migration, "timings", ())),
@@ -36,11 +39,13 @@ def parity_content(migration: Migration, verification: Verification | None) -> d
 def parity_concerns(data: dict[str, Any]) -> list[dict[str, Any]]:
     """What of all this a reader should know before relying on the verdict."""
     gradients, task, comparison = data["gradients"], data["task"], data["comparison"]
+    courses = data["training"]["courses"] if data["training"] else []
     gaps = {gap["kind"]: len(gap["layers"]) for gap in data["coverage"]["gaps"]}
     counts = {
         "branch": gaps.get("branch", 0),
         "zero_inputs": gaps.get("zero_inputs", 0),
         "gradients": gradients["differing"] if gradients else 0,
+        "training": sum(not course["passed"] for course in courses),
         "task": task["samples"] - task["same"] if task else 0,
         "worse": comparison["counts"]["worse"] if comparison else 0,
     }
@@ -130,6 +135,28 @@ def _brief(entry: dict[str, Any]) -> dict[str, Any]:
     """The figures of a gradient, without its histogram."""
     kept = ("verdict", "problem", "relative", "max_abs", "scale", "cosine", "tolerance", "ratio")
     return {key: entry[key] for key in kept}
+
+
+def _training(found: TrainingParity) -> dict[str, Any]:
+    return {
+        "passed": found.passed,
+        "status": "passed" if found.passed else "failed",
+        "inputs": list(found.inputs),
+        "warnings": list(found.warnings),
+        "courses": [
+            {
+                "optimiser": course.optimiser,
+                "options": dict(course.options),
+                "paddle": list(course.paddle),
+                "torch": list(course.torch),
+                "tolerance": list(course.tolerance),
+                "ratio": course.ratio,
+                "updates": course.updates,
+                "passed": course.passed,
+            }
+            for course in found.courses
+        ],
+    }
 
 
 def _task(found: TaskParity) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from workbench.gradient_parity import GradientCheck, GradientParity
 from workbench.report.pieces import ROWS, box, code, facts, folded, head, more, table, word
 from workbench.report.words import SIGNS, dims, scientific, times, visible
 from workbench.task import TaskParity
+from workbench.training import TrainingParity
 
 
 def gradients_html(found: GradientParity) -> str:
@@ -72,4 +73,20 @@ def task_html(found: TaskParity) -> str:
     return box(
         head("Task parity", visible(str(found))),
         table(("sample", "Paddle", "PyTorch"), lines) if lines else Markup(""),
+    )
+
+
+def training_html(found: TrainingParity) -> str:
+    """Losses side by side, and what differs on purpose."""
+    lines = [
+        (course.optimiser, step, f"{theirs:.8g}", f"{ours:.8g}", scientific(bound))
+        for course in found.courses
+        for step, (theirs, ours, bound) in enumerate(
+            zip(course.paddle, course.torch, course.tolerance, strict=True)
+        )
+    ]
+    return box(
+        head("Training parity", visible(found.summary)),
+        table(("optimiser", "step", "Paddle", "PyTorch", "tolerance"), lines, "crrrr"),
+        facts([("note", visible(warning)) for warning in found.warnings]),
     )

@@ -201,6 +201,7 @@ def _sections(data: dict[str, Any], depth: bool, graph: bool) -> list[str]:
         "models": True,
         "comparison": bool(data["comparison"]),
         "gradients": bool(data["gradients"]),
+        "training": bool(data["training"]),
         "task": bool(data["task"]),
         "worst": bool(data["worst"]),
         "operators": True,

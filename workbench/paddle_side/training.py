@@ -1,0 +1,101 @@
+"""A few optimiser steps on a saved program, in the Paddle process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle.autograd import ir_backward
+
+from workbench.paddle_side.backward import prepare, trainable_copy
+from workbench.paddle_side.saved import load_saved
+
+
+def train(
+    program: str,
+    params: str | None,
+    inputs: list[str],
+    targets: list[list[Any]],
+    parameters: list[str],
+    optimiser: str,
+    options: dict[str, float],
+    steps: int,
+    folder: str,
+) -> list[float]:
+    """Losses before each step and after the last; trained parameters to `folder/p<n>.npy`.
+
+    The loss is the mean over the outputs of their mean squared distance to `targets`, which lists
+    [op position, result number, `.npy` file]. Gradients come from the program, updates from
+    Paddle's own optimiser.
+    """
+    paddle.enable_static()
+    executor = paddle.static.Executor(paddle.CPUPlace())
+    program, detached = trainable_copy(program, folder)
+    loaded, feeds, _ = load_saved(program, params, executor)
+    block = loaded.global_block()
+    ops = list(block.ops)
+    results = {(p, n): value for p, op in enumerate(ops) for n, value in enumerate(op.results())}
+    named = {
+        op.attrs()["parameter_name"]: op.results()[0]
+        for op in ops
+        if op.name() == "builtin.parameter"
+    }
+    prepare(block, ops, detached)
+    feed = {name: np.load(path) for name, path in zip(feeds, inputs, strict=True)}
+    with paddle.static.program_guard(loaded):
+        losses = []
+        for place, (position, number, path) in enumerate(targets):
+            output, array = results[position, number], np.load(path)
+            given = paddle.static.data(f"workbench_target_{place}", array.shape, output.dtype)
+            feed[f"workbench_target_{place}"] = array
+            losses.append(paddle.mean((output - given) ** 2))
+        loss = paddle.add_n(losses) / len(losses)
+        wanted = [named[name] for name in parameters]
+        gradients = ir_backward.grad([loss], wanted, allow_unused=True)
+    used = [(n, g) for n, g in zip(parameters, gradients, strict=True) if g is not None]
+    fetches = [loss, *(gradient for _, gradient in used)]
+    tensors = [_tensor(name) for name, _ in used]
+    update = _Update(tensors, optimiser, options)
+    found = []
+    for step in range(steps + 1):
+        values = executor.run(loaded, feed=feed, fetch_list=fetches)
+        found.append(float(values[0]))
+        if step < steps:
+            update.step(values[1:])
+    for number, name in enumerate(parameters):
+        np.save(Path(folder) / f"p{number}.npy", np.asarray(_tensor(name)))
+    return found
+
+
+def _tensor(name: str) -> Any:
+    return paddle.static.global_scope().find_var(name).get_tensor()
+
+
+class _Update:
+    """Paddle's optimiser on copies of the parameters, whose values go back to the program."""
+
+    def __init__(self, tensors: list[Any], optimiser: str, options: dict[str, float]) -> None:
+        self.tensors = tensors
+        paddle.disable_static()
+        self.copies = []
+        for tensor in tensors:
+            array = np.asarray(tensor)
+            copy = paddle.create_parameter(array.shape, str(array.dtype))
+            copy.set_value(array)
+            self.copies.append(copy)
+        make = getattr(paddle.optimizer, optimiser)
+        self.optimiser = make(parameters=self.copies, **options)
+        paddle.enable_static()
+
+    def step(self, gradients: list[np.ndarray]) -> None:
+        paddle.disable_static()
+        for copy, gradient in zip(self.copies, gradients, strict=True):
+            copy.grad = paddle.to_tensor(gradient)
+        self.optimiser.step()
+        self.optimiser.clear_grad()
+        arrays = [copy.numpy() for copy in self.copies]
+        paddle.enable_static()
+        for tensor, array in zip(self.tensors, arrays, strict=True):
+            tensor.set(array, paddle.CPUPlace())
