@@ -57,7 +57,8 @@ def _full(names: tuple[str, ...]) -> Full:
     course = Course(names[0], (("lr", 0.1),), (1.0, 0.5), (1.0, 0.6), (1e-6, 1e-6), 0.2)
     training = TrainingParity((names[1],), (course,), (names[2],))
     return Full(
-        mapping, now, training_parity=training, gradient_parity=_gradients(names, 1), task_parity=task,
+        mapping, now, training_parity=training, gradient_parity=_gradients(names, 1),
+        task_parity=task,
         comparison=now.compare(before), timings=(f"torch {names[0]}",),
     )  # fmt: skip
 
