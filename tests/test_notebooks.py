@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -33,3 +35,9 @@ def test_notebook_is_stored_without_outputs_and_cells_are_short(path: Path) -> N
             assert not cell.outputs, "strip the outputs: nbstripout " + path.name
             assert cell.execution_count is None
             assert len(cell.source.splitlines()) <= 14, cell.source
+
+
+def test_notebooks_are_as_nbstripout_leaves_them() -> None:
+    command = [sys.executable, "-m", "nbstripout", "--verify", *map(str, NOTEBOOKS)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"run nbstripout notebooks/*.ipynb\n{done.stdout}{done.stderr}"
