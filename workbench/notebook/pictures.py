@@ -29,11 +29,11 @@ def layer_scatter(migration: Migration, path: str) -> Figure:
 
     Raises `InputError` before the first verification, or when Paddle gave no value to compare with.
     """
-    row = migration.mapping[path]
-    value = row.values[0] if row.values else None
-    reference = next((one for one in migration.references if value in one), None)
-    if reference is None or value is None:
+    values = migration.mapping[path].values[:1]
+    found = [(one, value) for one in migration.references for value in values if value in one]
+    if not found:
         raise InputError(f"There is no value of Paddle for {path}.", "Call verify() first.")
+    reference, value = found[0]
     get = partial(reference_tensor, reference)
     ours = RowRunner(migration.convert()).alone(path, get)[value]
     return scatter(reference_tensor(reference, value), ours)
