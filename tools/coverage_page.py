@@ -5,6 +5,7 @@ Usage: python tools/coverage_page.py
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from workbench.rules import DEFAULT
 from workbench.schema import operators
 
 TARGET = Path(__file__).parents[1] / "docs" / "operators.md"
+PORTABILITY = TARGET.with_name("portability.json")
 #: Built into rules/apply.py or the passes.
 BUILT_IN = {
     "pd_op.if": "built in: Python `if`", "pd_op.while": "built in: Python `while`",
@@ -22,8 +24,35 @@ BUILT_IN = {
 }  # fmt: skip
 
 
+def portability() -> tuple[dict[str, str], str]:
+    """What an operator's cases cannot do afterwards, and a sentence on all; as last measured."""
+    found = json.loads(PORTABILITY.read_text(encoding="utf-8"))
+    cases = [case for case in all_cases() if case.dynamic and not case.refused]
+    told: dict[str, list[str]] = {}
+    for name, label in (("export", "torch.export"), ("trace", "TorchScript")):
+        total, failed, reasons = Counter[str](), Counter[str](), {}
+        for case in cases:
+            reason = found["failing"].get(case.id, {}).get(name)
+            total.update(case.ops)
+            failed.update(case.ops if reason else ())
+            reasons |= dict.fromkeys(case.ops, reason) if reason else {}
+        for op, count in failed.items():
+            told.setdefault(op, []).append(f"{label}: {count} of {total[op]} ({reasons[op]})")
+    works = {
+        name: found["cases"] - sum(name in one for one in found["failing"].values())
+        for name in ("export", "trace")
+    }
+    sentence = (
+        f"{found['cases']} cases with dynamic sizes were exported for one size and run with another "
+        f"(torch {found['torch']}, `python tools/portability.py`): {works['export']} work in torch.export, "
+        f"{works['trace']} in TorchScript."
+    )
+    return {op: "; ".join(parts) for op, parts in told.items()}, sentence
+
+
 def main() -> None:
     """Write the page."""
+    cannot, sentence = portability()
     tested = Counter(op for case in all_cases() for op in case.ops)
     lines, counts = [], Counter[str]()
     for name in sorted(operators()):
@@ -38,19 +67,22 @@ def main() -> None:
         else:
             state = told = "open"
         counts[state] += 1
-        lines.append(f"| `{name}` | {told} | {tested.get(name, '')} |")
+        lines.append(f"| `{name}` | {told} | {tested.get(name, '')} | {cannot.get(name, '')} |")
     head = [
         "# Operators",
         "",
         "Made by `python tools/coverage_page.py` from the installed Paddle's own list of forward operators; do not",
-        "edit. A number in the last column counts the cases in which the operator is compared with Paddle.",
+        "edit. The number counts the cases in which the operator is compared with Paddle.",
         "",
         f"{counts['rule']} with a rule or built in, {counts['refused']} refused with the reason, "
         f"{counts['open']} open; "
         f"{sum(tested.values())} cases.",
         "",
-        "| operator | rule, or why not | cases |",
-        "|---|---|---|",
+        "The last column tells where a converted module cannot be exported afterwards, with `m.export`'s formats.",
+        sentence,
+        "",
+        "| operator | rule, or why not | cases | cases that fail |",
+        "|---|---|---|---|",
     ]
     TARGET.parent.mkdir(exist_ok=True)
     TARGET.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")

@@ -7,6 +7,7 @@ exporter sees only one path through them, so for exporting they are exchanged fo
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +28,7 @@ def exportable(module: nn.Module) -> nn.Module:
     unrolled = _unrolled(copied)
     for path, part in reversed(list(copied.named_modules())):  # inner ones first
         if isinstance(part, fx.GraphModule):
-            _symbolic_bounds(part)
+            _symbolic(part)
         if type(part) in _KINDS and part not in unrolled:
             holder, _, leaf = path.rpartition(".")
             setattr(copied.get_submodule(holder), leaf, _KINDS[type(part)](part, path))
@@ -47,12 +48,31 @@ def _unrolled(module: nn.Module) -> set[nn.Module]:
     }
 
 
-def _symbolic_bounds(module: fx.GraphModule) -> None:
-    table: dict[Any, Any] = {min: torch.sym_min, max: torch.sym_max}
+def _symbolic(module: fx.GraphModule) -> None:
+    """Functions that take symbolic numbers in place of Python's that do not."""
+    table: dict[Any, Any] = {
+        min: torch.sym_min, max: torch.sym_max, operator.getitem: _element,
+    }  # fmt: skip
     for node in module.graph.nodes:
         if node.op == "call_function":
             node.target = table.get(node.target, node.target)
     module.recompile()
+
+
+def _element(source: Any, index: Any) -> Any:
+    """`source[index]`; a number among slices becomes a `select`."""
+    given = index if isinstance(index, tuple) else (index,)
+    plain = all(isinstance(one, (int, slice, torch.SymInt)) for one in given)
+    if not isinstance(source, Tensor) or not plain:
+        return source[index]
+    dim = 0
+    for one in given:
+        if isinstance(one, slice):
+            source = source[(slice(None),) * dim + (one,)]
+            dim += 1
+        else:
+            source = source.select(dim, one)
+    return source
 
 
 class Cond(nn.Module):
@@ -107,6 +127,7 @@ class Loop(nn.Module):
 
         flag = torch.as_tensor(condition)
         with _row(self.path):
+            _no_arrays(values)
             return _while(again, step, (_flag(flag).clone(), *carried))[1:]
 
 
@@ -124,14 +145,17 @@ class CountedLoop(nn.Module):
         carried, outer = values[: self.loop_values], values[self.loop_values :]
         body = self.body
 
+        limit = torch.full((), stop, dtype=torch.int64)
+
         def again(number: Tensor, *_: Any) -> Any:
-            return number < stop if step > 0 else number > stop
+            return number < limit if step > 0 else number > limit
 
         def once(number: Tensor, *given: Any) -> tuple[Any, ...]:
             results = as_tuple(body(number.item(), *given, *outer))
             return (number + step, *_own(results))
 
         with _row(self.path):
+            _no_arrays(values)
             first = torch.full((), start, dtype=torch.int64)
             return _while(again, once, (first, *carried))[1:]
 
@@ -140,11 +164,14 @@ _KINDS: dict[type, Callable[[Any, str], nn.Module]] = {If: Cond, While: Loop, Fo
 
 
 def _while(again: Any, step: Any, carried: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not all(isinstance(value, Tensor) for value in carried):
-        raise RuntimeError("the loop fills a tensor array")
     from torch._higher_order_ops import while_loop
 
     return tuple(while_loop(again, step, carried))  # type: ignore[no-untyped-call]
+
+
+def _no_arrays(values: tuple[Any, ...]) -> None:
+    if any(isinstance(value, list) for value in values):
+        raise RuntimeError("the loop fills a tensor array")
 
 
 @contextmanager

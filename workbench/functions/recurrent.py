@@ -20,7 +20,7 @@ def unpack_sequence(
 
 def sequence_mask(length: Tensor, max_len: int, dtype: torch.dtype) -> Tensor:
     """1 before each length, 0 after; a negative `max_len` means the greatest length."""
-    steps = int(length.max()) if max_len < 0 else max_len
+    steps: Any = length.max() if max_len < 0 else max_len  # as a tensor, which a trace keeps
     return (torch.arange(steps, device=length.device) < length.unsqueeze(-1)).to(dtype)
 
 
