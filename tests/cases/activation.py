@@ -43,6 +43,7 @@ PLAIN: list[Case] = [
         ("hardshrink", "F.hardshrink(x, 1.0)"),
         ("hardtanh", "F.hardtanh(x)"),
         ("hardtanh", "F.hardtanh(x, -2, 0.5)"),
+        ("hardtanh", "F.hardtanh(x, 1.0, 1.0)"),
         ("thresholded_relu", "F.thresholded_relu(x)"),
         ("thresholded_relu", "F.thresholded_relu(x, 0.5, 0.2)"),
         ("rrelu", "F.rrelu(x)"),

@@ -157,6 +157,7 @@ OTHER = [
     case("heaviside", "paddle.heaviside(x, y)", x=i64("B", 3, high=2), y=i64(3)),
     case("nextafter", "paddle.nextafter(x, y)", x=f64("B", 3), y=f64("B", 3)),
     case("copysign", "paddle.copysign(x, y)", x=f32("B", 3), y=f32(3), grad=True),
+    case("copysign", "paddle.copysign(x, y)", x=i64("B", 3, low=-5), y=i64(3, low=-5)),
     case("copysign", "paddle.copysign(x, y)", x=values([1.0, 2.0]), y=values([-0.0, 0.0])),
     case("gammaincc", "paddle.gammaincc(x, y)", x=f32("B", low=0.1), y=f32("B", low=0.0)),
     case("gammaincc", "paddle.gammainc(x, y)", x=f64("B", low=0.1), y=f64("B", low=0.0)),

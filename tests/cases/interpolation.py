@@ -120,6 +120,11 @@ CASES = [
         x=f64("B", 3, "H", "W"),
         grad=True,
     ),
+    case(
+        "interp_antialias",
+        "F.interpolate(x, size=[3, 4], mode='bilinear', antialias=True)",
+        x=f16("B", 3, "H", "W"),
+    ),
     case(_INTERPS, "up(x)", x=X, up="nn.Upsample(scale_factor=2)"),
     case(_INTERPS, "up(x)", x=X, up="nn.Upsample(size=[4, 5], mode='bilinear')"),
     case(_INTERPS, "up(x)", x=X, up="nn.UpsamplingBilinear2D(scale_factor=2)"),

@@ -92,3 +92,4 @@ CASES += [
          t=values([[0, 1, -1], [0, 2, 3], [0, 1, 4], [0, -1, -1]], "int64"),
          c=values([[0, 1, -1], [1, 0, 1], [0, 1, 0], [1, -1, -1]], "int64")),
 ]  # fmt: skip
+CASES += [case("label_smooth", "F.label_smooth(x, epsilon=0.2)", x=f32("B", "H"))]

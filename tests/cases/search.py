@@ -79,6 +79,7 @@ COUNTED = [
     case("histogram", "paddle.histogram(x, bins=3)", x=f64("B", 7)),
     case("histogram", "paddle.histogram(x, bins=4, density=True)", x=f64("B", 7)),
     case("histogram", "paddle.histogram(x, bins=4, weight=w)", x=f64(7), w=f64(7)),
+    case("histogram", "paddle.histogram(x, bins=4, min=-1, max=2, weight=w)", x=i64(7), w=i64(7)),
     case("unique", "paddle.unique(x)", x=i64("B", 9)),
     case("unique", "paddle.unique(x)", x=f32(4)),
     case("unique", "paddle.unique(x, True, True, True)", x=i64("B", 9)),

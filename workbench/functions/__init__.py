@@ -72,7 +72,7 @@ from workbench.functions.interpolation import (
     source_positions,
     temporal_shift,
 )
-from workbench.functions.linalg import lstsq, overlap_add, stacked
+from workbench.functions.linalg import cross, lstsq, overlap_add, stacked
 from workbench.functions.loss import (
     hierarchical_sigmoid,
     log_loss,
@@ -141,6 +141,7 @@ __all__ = [
     "continuous_value",
     "crf_decoding",
     "crop_same",
+    "cross",
     "ctc_align",
     "cumprod",
     "cumsum",

@@ -24,3 +24,9 @@ def overlap_add(frames: Tensor, hop_length: int) -> Tensor:
     places = torch.arange(length, device=frames.device).unsqueeze(1) + starts
     total = frames.new_zeros(*frames.shape[:-2], (number - 1) * hop_length + length)
     return total.index_add(-1, places.flatten(), frames.flatten(-2))
+
+
+def cross(x: Tensor, y: Tensor) -> Tensor:
+    """Vector product along the first axis of length 3."""
+    out: Tensor = torch.linalg.cross(x, y, dim=list(x.shape).index(3))
+    return out

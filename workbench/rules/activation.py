@@ -130,7 +130,9 @@ def hardshrink(op: Context, x: Value, threshold: float = 0.5) -> Call:
 
 @rule("pd_op.hardtanh")
 def hardtanh(op: Context, x: Value, t_min: float = 0.0, t_max: float = 24.0) -> Call | Layer:
-    """X cut to [t_min, t_max]."""
+    """X cut to [t_min, t_max]; torch's layer refuses an empty interval."""
+    if t_min >= t_max:
+        return call("torch.clamp", x, t_min, t_max)
     return activation(op, x, "Hardtanh", "hardtanh", min_val=t_min, max_val=t_max)
 
 

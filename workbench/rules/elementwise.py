@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.calls import Call, Dtype
 from workbench.ints import Symbol
-from workbench.program import Value, is_integer
+from workbench.program import Value, is_float, is_integer
 from workbench.rules.book import rule
 from workbench.rules.context import Context, call, method
 
@@ -57,8 +57,17 @@ for _name, _symbol in {
 }.items():  # fmt: skip
     _binary(_name, f"operator.{_symbol}", "Same in both frameworks, with numpy's broadcasting.")
 
-for _name in ("fmax", "fmin", "heaviside", "nextafter", "copysign"):
+for _name in ("fmax", "fmin", "heaviside", "nextafter"):
     _binary(_name, f"torch.{_name}", f"Same in both frameworks: torch.{_name}.", numbers=False)
+
+
+@rule("pd_op.copysign")
+def copysign(op: Context, x: Value, y: Value) -> Call:
+    """Size of x, sign of y: integers stay integers, which torch makes floats."""
+    found = call("torch.copysign", x, y)
+    same = is_float(x.dtype) and x.dtype == y.dtype
+    return found if same else found.method("to", Dtype(op.out.dtype))
+
 
 for _name in ("logical_and", "logical_or", "logical_xor"):
     _binary(_name, f"torch.{_name}", "Nonzero counts as true, NaN too; gives bool.", numbers=False)

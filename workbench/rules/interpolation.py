@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.calls import Call, Layer
+from workbench.calls import Call, Dtype, Layer
 from workbench.ints import Dim, Int
 from workbench.program import Operand, Value, is_float
 from workbench.rules.book import rule
@@ -179,9 +179,11 @@ def interpolate_antialias(
     align_corners: bool = False,
 ) -> Any:
     """Resize with the kernel widened where the image shrinks."""
-    op.require(x.dtype in ("float32", "float64"), f"torch has no antialiased resize of {x.dtype}")
+    op.require(is_float(x.dtype), f"torch has no antialiased resize of {x.dtype}")
     last = is_channels_last(data_format)
     first: Any = channels_first(x, 4) if last else x
+    half = x.dtype in ("float16", "bfloat16")
+    first = call(".float", first) if half else first  # torch has it for wider floats only
     target = _target(op, 2, out_size, size_tensor, scale_tensor, (out_d, out_h, out_w), scale)
     options = {"mode": interp_method, "align_corners": align_corners, "antialias": True}
     if target.get("size", ())[1:] == (1,):
@@ -191,6 +193,7 @@ def interpolate_antialias(
         out = out.method("transpose", 2, 3)
     else:
         out = call("F.interpolate", first, **target, **options)
+    out = out.method("to", Dtype(x.dtype)) if half else out
     return channels_last(out, 4) if last else out
 
 

@@ -6,6 +6,7 @@ from workbench.calls import Call, Result
 from workbench.program import Value
 from workbench.rules.book import rule
 from workbench.rules.context import Context, call, method
+from workbench.rules.manipulation import dim
 
 
 @rule("pd_op.cross_entropy_with_softmax")
@@ -92,7 +93,9 @@ def label_smooth(op: Context, label: Value, prior_dist: Value | None, epsilon: f
     kept = call("operator.mul", label, 1 - epsilon)
     if prior_dist is not None:
         return kept + call("operator.mul", prior_dist, epsilon)
-    return kept + epsilon / label.shape[-1]
+    if label.shape[-1] > 0:
+        return kept + epsilon / label.shape[-1]
+    return kept + call("operator.truediv", epsilon, dim(label, len(label.shape) - 1))
 
 
 @rule("pd_op.warpctc")

@@ -224,8 +224,9 @@ def partial_sum(op: Context, x: Values, start_index: int = 0, length: int = -1) 
 
 
 def _columns(x: Value, start: int, length: int) -> Call:
-    start = axis_of(start, x.shape[1])
-    window = slice(start or None, None if length < 0 else start + length)
+    start = axis_of(start, x.shape[1]) if x.shape[1] >= 0 else start
+    end = None if length < 0 or start < 0 <= start + length else start + length
+    window = slice(start or None, end)
     return call("operator.getitem", x, (slice(None), window))
 
 

@@ -244,7 +244,10 @@ def unpool(
     output_size: Operand | tuple[int, ...] = (),
 ) -> Call:
     """Elements put back where a maximum came from; the file always gives the output size."""
-    return call("fn.unpool", x, indices, tuple(sizes_given(op, output_size)))
+    sizes = tuple(sizes_given(op, output_size))
+    known = all(not isinstance(size, int) or size > 0 for size in sizes)
+    op.require(known, f"the file gives {sizes} as output size", "Export with fixed sizes.")
+    return call("fn.unpool", x, indices, sizes)
 
 
 @rule("pd_op.fractional_max_pool2d", "pd_op.fractional_max_pool3d")

@@ -104,7 +104,8 @@ def histogram(
     if weight is None and not density:
         return call("torch.histc", x, bins, min_, max_).method("long")
     found = call("fn.histogram", x, bins, min_, max_, weight=weight, density=density)
-    return found.method("float") if input_.dtype == "float64" else found
+    kind = input_.dtype if weight is None else weight.dtype
+    return found if kind == "float32" else found.method("to", Dtype(op.out.dtype))
 
 
 @rule("pd_op.unique")
