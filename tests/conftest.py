@@ -16,6 +16,11 @@ DATA = Path(__file__).parents[1] / "data"
 SAMPLES = ("digits_classifier", "crnn_recognizer", "transformer_encoder", "legacy_classifier")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--properties N`: random cases for each family of operators."""
+    parser.addoption("--properties", type=int, default=4, help="random cases for each family")
+
+
 @pytest.fixture(scope="session")
 def oracle() -> Iterator[PaddleProcess]:
     """One Paddle process for all operator cases; it is restarted should it die."""

@@ -181,10 +181,13 @@ def pooling(name: str, options: str, n: Spec = COUNTS, **arguments: Any) -> Case
     return case(name, call, **{**IMAGE, "n": n, "sizes": THREE, **arguments})
 
 
+#: The result is linear in the image, and agrees; so the gradient cannot differ.
+WIDENED = "Paddle's gradient takes boxes below one pixel for wider ones although they are aligned"
+
 POOLING = [
     # pooled_height, pooled_width, spatial_scale, sampling_ratio, aligned
-    pooling("roi_align", "2, 3, 0.5, -1, True"),
-    pooling("roi_align", "2, 3, 0.5, 2, True"),
+    pooling("roi_align", "2, 3, 0.5, -1, True", no_grad=WIDENED),
+    pooling("roi_align", "2, 3, 0.5, 2, True", no_grad=WIDENED),
     pooling("roi_align", "2, 3, 0.5, 2, False", grad=True),
     pooling("roi_align", "2, 2, 0.25, 0, False", values([4, 0, 5], "int64")),
     pooling("roi_align", "3, 1, 1.0, 1, False"),

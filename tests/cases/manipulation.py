@@ -103,7 +103,8 @@ CASES = [
     case("unbind", "paddle.unbind(x, 1)[0]", x=f32("B", 1)),
     case("unstack", "paddle.unstack(x, 1)", x=f32("B", 3), grad=True),
     case("unstack", "paddle.unstack(x)", x=i64(2)),
-    case("unstack", "paddle.unstack(x, -2)[1]", x=f64("B", 3, 2)),
+    case("unstack", "paddle.unstack(x, -2)[1]", x=f64("B", 3, 2),
+         no_grad="Paddle crashes on gradients of unused results"),
     # tile, expand
     case("tile", "x.tile([2, 3])", x=f32("B", 2), grad=True),
     case("tile", "x.tile([2])", x=f32("B", 2)),

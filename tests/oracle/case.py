@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+
+def ties(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+    """Few distinct values, so that many are equal."""
+    return random.integers(-2, 3, shape) / 2
+
+
+def special(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+    """Values where functions of real numbers differ: NaN, infinities, signed zeros, halves."""
+    points = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 0.5, -0.5, 1.0, -1.5, 2.5])
+    return random.choice(points, shape)
+
+
+DRAWN: dict[str, Callable[..., np.ndarray]] = {"ties": ties, "special": special}
 
 
 @dataclass(frozen=True)
@@ -31,12 +46,13 @@ class Spec:
     def make(self, sizes: dict[str, int], seed: int) -> np.ndarray:
         """Random values for one run; bfloat16 is given as its float32 values rounded.
 
-        `values` may be a function of the shape and a numpy generator.
+        `values` may be a function of the shape and a numpy generator, or a name of `DRAWN`.
         """
         random = np.random.default_rng(seed)
         shape = self.shape(sizes)
-        if callable(self.values):
-            return np.asarray(self.values(shape, random), self.dtype)
+        made = DRAWN.get(self.values) if isinstance(self.values, str) else self.values
+        if callable(made):
+            return np.asarray(made(shape, random), self.dtype)
         if self.values is not None:
             return np.asarray(self.values, self.dtype)
         if self.dtype == "bool":
@@ -97,8 +113,9 @@ class Case:
     is Python over the inputs, the layers and `paddle`, `nn`, `F`, `np`; a tuple gives several
     outputs. `layers` are expressions built once in the layer's constructor; `setup` is statements
     before the expression. `sizes` are the sizes of lettered dims in the first and the second run.
-    `refused` is part of the reason with which the rule must refuse. `grad` compares input
-    gradients too. `compare` is "values", or "shapes" for random operators.
+    `refused` is part of the reason with which the rule must refuse. Gradients by float inputs are
+    compared wherever Paddle computes them: `grad` says that it must, `no_grad` why they are left
+    out. `compare` is "values", or "shapes" for random operators.
     """
 
     ops: tuple[str, ...]
@@ -112,6 +129,7 @@ class Case:
     )
     refused: str = ""
     grad: bool = False
+    no_grad: str = ""
     compare: str = "values"
     rtol: float = 1e-5
     atol: float = 1e-5
@@ -121,12 +139,27 @@ class Case:
     def id(self) -> str:
         """Stable, readable test id."""
         text = f"{self.expression}|{self.inputs}|{self.layers}|{self.setup}"
-        return f"{self.ops[0]}-{self.expression[:60]}-{zlib.crc32(text.encode()) & 0xFFFF:04x}"
+        name = self.ops[0] if self.ops else ""
+        return f"{name}-{self.expression[:60]}-{zlib.crc32(text.encode()) & 0xFFFF:04x}"
 
     @property
     def dynamic(self) -> bool:
         """True when a dimension is dynamic, so that a second run has another size."""
         return any(isinstance(dim, str) for spec in self.inputs.values() for dim in spec.dims)
+
+    @property
+    def runs(self) -> int:
+        """Number of runs: two when a dimension is dynamic."""
+        return 2 if self.dynamic else 1
+
+    @property
+    def differentiable(self) -> bool:
+        """True when gradients are to be compared, if Paddle has any."""
+        specs = self.inputs.values()
+        floats = any(spec.dtype in ("float32", "float64") for spec in specs)
+        # Where values are equal or not finite, a derivative is a matter of choice.
+        floats = floats and not any(isinstance(spec.values, str) for spec in specs)
+        return floats and self.compare == "values" and not (self.refused or self.no_grad)
 
     def arrays(self, run: int) -> dict[str, np.ndarray]:
         """Inputs of one run."""
@@ -144,7 +177,7 @@ def case(ops: str, expression: str, **arguments: Any) -> Case:
     inputs, in feed order; strings are layers (`conv="nn.Conv2D(3, 8, 3)"`); other names are fields
     of `Case`.
     """
-    own = {"sizes", "refused", "grad", "compare", "rtol", "atol", "setup", "scale"}
+    own = {"sizes", "refused", "grad", "no_grad", "compare", "rtol", "atol", "setup", "scale"}
     inputs = {key: value for key, value in arguments.items() if isinstance(value, Spec)}
     layers = {
         key: value for key, value in arguments.items() if isinstance(value, str) and key not in own

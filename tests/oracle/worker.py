@@ -39,6 +39,7 @@ class Expression(nn.Layer):
         exec(code, scope)
         import types
 
+        self.eager = scope["forward"]
         self.forward = types.MethodType(scope["forward"], self)
 
 
@@ -78,24 +79,29 @@ def export(case: dict[str, Any], folder: str) -> dict[str, Any]:
     paddle.jit.save(layer, prefix, input_spec=specs)
     loaded = paddle.jit.load(prefix)
     loaded.eval()
-    told: dict[str, Any] = {"dtypes": []}
+    told: dict[str, Any] = {"dtypes": [], "grad": case["grad"], "why": ""}
     for run in range(case["runs"]):
-        feed = np.load(Path(folder) / f"feed{run}.npz")
-        tensors = []
-        for name, (_, dtype) in case["inputs"].items():
-            tensor = paddle.to_tensor(feed[name])
-            tensors.append(tensor.astype(dtype) if dtype == "bfloat16" else tensor)
-        for tensor in tensors:
-            if case["grad"] and "float" in str(tensor.dtype):
-                tensor.stop_gradient = False
-        results = loaded(*tensors)
+        results = loaded(*_fed(case, folder, run))
         results = list(results) if isinstance(results, (list, tuple)) else [results]
         told["dtypes"] = [str(result.dtype).removeprefix("paddle.") for result in results]
         arrays = {f"out_{i}": _array(result) for i, result in enumerate(results)}
-        if case["grad"]:
-            arrays |= _gradients(layer, tensors)
+        if told["grad"]:
+            try:
+                arrays |= _gradients(layer, _fed(case, folder, run), arrays)
+            except Exception as error:
+                told |= {"grad": False, "why": str(error)[-300:]}
         np.savez(Path(folder) / f"run{run}.npz", **arrays)
     return told
+
+
+def _fed(case: dict[str, Any], folder: str, run: int) -> list[Any]:
+    """The inputs of a run; new ones each time, since a loop may write into what it is fed."""
+    feed = np.load(Path(folder) / f"feed{run}.npz")
+    tensors = []
+    for name, (_, dtype) in case["inputs"].items():
+        tensor = paddle.to_tensor(feed[name])
+        tensors.append(tensor.astype(dtype) if dtype == "bfloat16" else tensor)
+    return tensors
 
 
 def export_vision(name: str, shape: list[int], folder: str, scale: float = 1.4) -> None:
@@ -115,24 +121,35 @@ def _array(tensor: Any) -> np.ndarray:
     return np.asarray(tensor.numpy())
 
 
-def _gradients(layer: nn.Layer, tensors: list[Any]) -> dict[str, np.ndarray]:
-    """Gradients of a fixed projection of the float outputs, by input."""
-    results = layer(*tensors)
+def _gradients(
+    layer: nn.Layer, tensors: list[Any], exported: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Gradients of a fixed projection of the float outputs, by input of 32 or 64 bits.
+
+    Inputs for which Paddle has no gradient, such as the bounds of a clip, are left out.
+    """
+    wanted = [tensor for tensor in tensors if str(tensor.dtype)[-7:] in ("float32", "float64")]
+    for tensor in wanted:
+        tensor.stop_gradient = False
+    results = layer.eager(layer, *tensors)
     results = list(results) if isinstance(results, (list, tuple)) else [results]
-    loss = sum(
+    pairs = zip(map(_array, results), exported.values(), strict=True)
+    if not all(one.shape == two.shape and np.allclose(one, two, 1e-3, 1e-3) for one, two in pairs):
+        raise ValueError("the layer computes something else than the exported program")
+    terms = [
         (
             result
             * paddle.cos(paddle.arange(result.size, dtype=result.dtype)).reshape(result.shape)
         ).sum()
         for result in results
-        if "float" in str(result.dtype)
-    )
-    wanted = [tensor for tensor in tensors if not tensor.stop_gradient]
-    grads = paddle.grad([loss], wanted, allow_unused=True)
-    return {
-        f"grad_{i}": np.zeros(tensor.shape, np.float32) if grad is None else grad.numpy()
-        for i, (tensor, grad) in enumerate(zip(wanted, grads, strict=True))
-    }
+        if "float" in str(result.dtype) and not result.stop_gradient
+    ]
+    if not terms:
+        raise ValueError("no output has a gradient")
+    # Some of Paddle's gradients are wrong when those of the parameters are not asked for.
+    trained = [parameter for parameter in layer.parameters() if not parameter.stop_gradient]
+    grads = paddle.grad([sum(terms)], [*wanted, *trained], allow_unused=True)[: len(wanted)]
+    return {f"grad_{i}": grad.numpy() for i, grad in enumerate(grads) if grad is not None}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ must stand alone: it may use torch, `nn`, `F`, `math`, torchvision.ops as `ops`,
 
 from __future__ import annotations
 
-from workbench.functions.activation import swiglu
+from workbench.functions.activation import log_softmax, swiglu
 from workbench.functions.arrays import (
     add_arrays,
     array_append,
@@ -167,6 +167,7 @@ __all__ = [
     "l2_normalize",
     "linspace",
     "log_loss",
+    "log_softmax",
     "logcumsumexp",
     "logical_right_shift",
     "lp_pool",

@@ -17,7 +17,7 @@ def reduce_rows(x: Tensor, index: Tensor, rows: int, reduce: str) -> Tensor:
     if reduce == "sum":
         return result.index_add(0, index, x)
     name = reduce if reduce == "mean" else f"a{reduce}"
-    return result.index_reduce(0, index, x, name, include_self=False)
+    return result.index_reduce(0, index.long(), x, name, include_self=False)
 
 
 def reindex_graph(x: Tensor, neighbors: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -115,8 +115,10 @@ def fractional_max_pool(
 
 def fractional_windows(size: int, count: int, width: int, u: float) -> list[tuple[int, int]]:
     """Start and stop of each window along one axis; `width` 0 lets the windows meet."""
+    if width > 0 and count == 1:
+        return [(0, width)]
     if width > 0:
-        step = (size - width) / (count - 1) if count > 1 else 0.0
+        step = (size - width) / (count - 1)
         starts = [int((i + u) * step) - int(u * step) for i in range(count - 1)] + [size - width]
         return [(start, start + width) for start in starts]
     step, base = size / count, size // count

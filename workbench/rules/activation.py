@@ -83,8 +83,12 @@ def softmax(op: Context, x: Value, axis: int = -1) -> Call | Layer:
 
 @rule("pd_op.log_softmax")
 def log_softmax(op: Context, x: Value, axis: int = -1) -> Call | Layer:
-    """Logarithm of softmax along one axis, the last by default."""
-    return activation(op, x, "LogSoftmax", "log_softmax", dim=axis)
+    """Logarithm of softmax along one axis, the last by default.
+
+    On the CPU Paddle goes no lower than 64 below the largest, also for what a mask made -inf.
+    """
+    op.note("no value falls more than 64 below the largest: so Paddle computes on the CPU")
+    return call("fn.log_softmax", x, dim=axis)
 
 
 @rule("pd_op.elu")

@@ -68,6 +68,7 @@ def reshape(op: Context, x: Value, shape: Operand) -> Result:
     sizes = op.ints(shape)
     if 0 in x.shape and all(size >= 0 for size in op.out.shape):
         return only(method(x, "reshape", *op.out.shape))  # an empty tensor: 0 means 0, -1 is open
+    op.require(0 not in x.shape or -1 not in sizes, "-1 for an empty tensor of unknown size")
     dims: list[Any] = []
     for axis, size in enumerate(sizes):
         if size == 0:
