@@ -167,8 +167,10 @@ def scaled(s: Sketch) -> Case:
     if kind == 5:
         return s.case(f"paddle.nan_to_num({x}, {s.number()}, {s.pick('None', 9.5)}, -7.0)")
     if kind == 6:
+        s.add("x", s.inputs["x"].dims, dtype)  # Paddle's cube of -inf is inf
         return s.case(f"paddle.pow({x}, {s.pick(2, 3, 0.5, 2.0, 0, 1, 1.5)})")
-    return s.case(f"paddle.polygamma({x}, {s.int(0, 3)})")
+    s.add("x", s.inputs["x"].dims, s.floats(), 0.1, 3)  # left of zero are poles
+    return s.case(f"paddle.polygamma(x, {s.int(0, 3)})")
 
 
 @family()
