@@ -108,6 +108,7 @@ CASES = [
             "interp_antialias",
             f"F.interpolate(x, {size}, mode='{mode}', align_corners={corners}, antialias=True)",
             x=X,
+            no_grad="torch's backward by this scale is not that of its forward" * ("1.1" in size),
         )
         for size in ("size=[3, 4]", "size=[13, 1]", "scale_factor=[1.7, 0.4]", "scale_factor=1.1")
         for mode in ("bilinear", "bicubic")
