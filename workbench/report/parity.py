@@ -44,6 +44,7 @@ def parity_concerns(data: dict[str, Any]) -> list[dict[str, Any]]:
     counts = {
         "branch": gaps.get("branch", 0),
         "zero_inputs": gaps.get("zero_inputs", 0),
+        "unseen_rows": gaps.get("unseen_rows", 0),
         "gradients": gradients["differing"] if gradients else 0,
         "training": sum(not course["passed"] for course in courses),
         "task": task["samples"] - task["same"] if task else 0,
