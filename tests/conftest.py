@@ -29,6 +29,13 @@ def oracle() -> Iterator[PaddleProcess]:
 
 
 @pytest.fixture(scope="session")
+def worker() -> Iterator[PaddleProcess]:
+    """One Paddle process for tests that run whole models; give it to a migration as `_process`."""
+    with PaddleProcess(timeout=300) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
 def data() -> Path:
     """Folder of the sample models."""
     return DATA

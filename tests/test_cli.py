@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -67,3 +68,22 @@ def test_unsupported_operator_is_exit_code_1_and_named(
     told = capsys.readouterr().err
     assert "pd_op.no_such_operator" in told
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_report_with_every_check(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "report.html")
+    model = str(data / "transformer_encoder")
+    flags = ["--gradients", "--training", "--benchmark"]
+    assert main(["report", model, "--out", out, *flags]) == 0
+    told = capsys.readouterr().out
+    for word in ("gradients passed", "training  passed", "task      accuracy on 200 samples"):
+        assert word in told
+    content = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert content["gradients"]["passed"]
+    assert content["training"]["passed"]
+    assert content["benchmark"]
+    for flag in flags:
+        assert flag in content["reproduce"]

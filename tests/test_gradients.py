@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,6 @@ from workbench.errors import InputError, PaddleProcessError
 from workbench.gradients import undo
 from workbench.migration import Migration
 from workbench.paddle_side.process import PaddleProcess
-
-
-@pytest.fixture(scope="module")
-def worker() -> Iterator[PaddleProcess]:
-    """One Paddle process for all models of this file."""
-    with PaddleProcess() as process:
-        yield process
 
 
 def _loaded(folder: Path, worker: PaddleProcess) -> Migration:

@@ -13,6 +13,7 @@ from PIL import Image
 
 import workbench as wb
 from workbench.errors import InputError
+from workbench.paddle_side.process import PaddleProcess
 from workbench.preprocessing import Preprocessing, read_preprocessing, resized
 from workbench.program import Block, Program, Value
 from workbench.task import task_parity, user_function, wilson
@@ -109,7 +110,7 @@ def test_resize_places_pixels_as_opencv_does() -> None:
 
 
 @pytest.mark.slow
-def test_images_through_both_frameworks(data: Path, tmp_path: Path) -> None:
+def test_images_through_both_frameworks(data: Path, tmp_path: Path, worker: PaddleProcess) -> None:
     samples = np.load(data / "crnn_recognizer" / "samples.npz")
     lines = []
     for number in range(12):
@@ -118,25 +119,26 @@ def test_images_through_both_frameworks(data: Path, tmp_path: Path) -> None:
         image.save(tmp_path / f"{number}.png")
         lines.append(f"{number}.png\t{samples['labels'][number]}")
     (tmp_path / "labels.txt").write_text("\n".join(lines))
-    with wb.load(data / "crnn_recognizer") as migration:
-        found = migration.task(tmp_path)
-        assert found.steps == ("RecResizeImg",)
-        assert found.samples == 12
-        assert found.agreement == 1.0
-        assert found.torch is not None
-        assert found.torch >= 0.8
-        assert found.interval[0] == pytest.approx(wilson(12, 12)[0])
-        with torch.no_grad():
-            for parameter in list(migration.convert().parameters())[-2:]:
-                parameter.neg_()
-        broken = task_parity(migration, tmp_path, limit=4)
+    migration = wb.load(data / "crnn_recognizer")
+    migration._process = worker
+    found = migration.task(tmp_path)
+    assert found.steps == ("RecResizeImg",)
+    assert found.samples == 12
+    assert found.agreement == 1.0
+    assert found.torch is not None
+    assert found.torch >= 0.8
+    assert found.interval[0] == pytest.approx(wilson(12, 12)[0])
+    with torch.no_grad():
+        for parameter in list(migration.convert().parameters())[-2:]:
+            parameter.neg_()
+    broken = task_parity(migration, tmp_path, limit=4)
     assert broken.agreement < 1
     assert broken.disagreements[0].sample in {f"{n}.png" for n in range(12)}
     assert broken.disagreements[0].paddle != broken.disagreements[0].torch
     assert broken.disagreements[0].paddle in broken._repr_html_()
 
 
-def test_own_functions(data: Path, tmp_path: Path) -> None:
+def test_own_functions(data: Path, tmp_path: Path, worker: PaddleProcess) -> None:
     (tmp_path / "mine.py").write_text(
         "def parity(outputs):\n    return outputs[0].argmax(-1) % 2\n"
     )
@@ -144,13 +146,14 @@ def test_own_functions(data: Path, tmp_path: Path) -> None:
     def share_even(answers: Any, labels: Any) -> float:
         return float(np.mean(np.asarray(answers) == 0))
 
-    with wb.load(data / "digits_classifier") as migration:
-        found = migration.task(
-            data / "digits_classifier", share_even, user_function(f"{tmp_path}/mine.py:parity"),
-            limit=20,
-        )  # fmt: skip
-        with pytest.raises(InputError, match="1 answers for 20 samples"):
-            migration.task(data / "digits_classifier", answer=lambda outputs: [1], limit=20)
+    migration = wb.load(data / "digits_classifier")
+    migration._process = worker
+    found = migration.task(
+        data / "digits_classifier", share_even, user_function(f"{tmp_path}/mine.py:parity"),
+        limit=20,
+    )  # fmt: skip
+    with pytest.raises(InputError, match="1 answers for 20 samples"):
+        migration.task(data / "digits_classifier", answer=lambda outputs: [1], limit=20)
     assert (found.metric, found.samples, found.agreement) == ("share_even", 20, 1.0)
     assert found.paddle == found.torch
     with pytest.raises(InputError, match="cannot be loaded"):
