@@ -1,192 +1,295 @@
 """Fault injection: plant realistic faults one at a time and see whether verification finds them.
 
-Usage: python -m benchmarks.faults [MODEL ...]      (default: the samples in data/)
+Usage: python -m benchmarks.faults [--most N] [MODEL ...]
 
-A fault counts when it changes its own layer's output by more than rounding does on Paddle's inputs.
-It is *detected* when verification fails, and *blamed* when the first mismatch is the faulty layer.
+Without models: the samples in data/ and nets that Paddle exports here. Faults are planted in the
+module (weights, settings, calls of the graph) and in rows of the mapping, at most N of a kind in
+each model. A fault has an *effect* when it changes its own layer's output, fed Paddle's inputs, by
+more than rounding does. It is *detected* when verification fails, and *blamed* when the first
+mismatch is the faulty layer; the cause is *named* when the first finding of the diagnosis says what
+was planted, for rows without asking the rules what the row should be.
+
+Only the faulty row is run again, with the code that `verify` uses; every 25th fault is also
+verified as a whole, and both must agree.
 """
 
 from __future__ import annotations
 
-import operator
+import argparse
+import subprocess
 import sys
+import tempfile
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+import numpy as np
 import torch
-from torch import fx, nn
-from torch.nn import functional as F  # noqa: N812
 
 import workbench as wb
+from benchmarks.fault_kinds import ModuleFault, RowFault, module_faults, row_faults
+from workbench.builder import build, build_row
+from workbench.diagnosis import diagnose
+from workbench.errors import WorkbenchError
+from workbench.integrity import check_integrity
+from workbench.judging import compare
 from workbench.row_runner import RowRunner
-from workbench.statistics import error_stats
-from workbench.verification import Verification
-from workbench.verify import check_references, reference_tensor
+from workbench.verification import Run, Verification
+from workbench.verify import check_references, check_row, reference_tensor, untouched
 
-#: (kind of fault, row path, plant, mend)
-Fault = tuple[str, str, Callable[[], None], Callable[[], None]]
-
-
-def faults(module: fx.GraphModule) -> Iterator[Fault]:
-    """Every fault that fits the module."""
-    for node in module.graph.nodes:
-        row = node.meta.get("row", "")
-        if node.op == "call_module":
-            yield from _layer_faults(row, module.get_submodule(str(node.target)))
-        elif node.op == "call_function":
-            yield from _function_faults(row, node)
+ROOT = Path(__file__).parents[1]
+SAMPLES = ("digits_classifier", "crnn_recognizer", "transformer_encoder", "legacy_classifier")
+_EVERY = 25
+_T = TypeVar("_T", ModuleFault, RowFault)
 
 
-def _layer_faults(row: str, layer: nn.Module) -> Iterator[Fault]:
-    weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
-    if isinstance(layer, (nn.Linear, nn.Conv2d)) and isinstance(weight, torch.Tensor):
-        yield _tensor("one sign flipped", row, weight, _flip_largest)
-        yield _tensor(
-            "two output channels swapped",
-            row,
-            weight,
-            lambda w: (
-                w.index_copy_(0, torch.tensor([0, 1]), w[[1, 0]].clone()) if len(w) > 1 else None
-            ),
-        )
-        yield _tensor(
-            "weights rounded to float16", row, weight, lambda w: w.copy_(w.half().float())
-        )
-        yield _tensor("weights scaled by 1.001", row, weight, lambda w: w.mul_(1.001))
-        if isinstance(layer, nn.Linear) and weight.shape[0] == weight.shape[1]:
-            yield _tensor(
-                "square weight not transposed", row, weight, lambda w: w.copy_(w.T.clone())
+@dataclass
+class Figures:
+    """What was counted, for module faults ("module") and row faults ("row")."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    missed: list[str] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
+
+    def add(self, level: str, name: str, value: bool | int = 1) -> None:
+        """Count one more."""
+        self.counts[f"{level} {name}"] += int(value)
+
+
+def chosen(faults: Iterable[_T], most: int) -> list[_T]:
+    """At most so many of a kind, spread over the model."""
+    kinds: dict[str, list[_T]] = {}
+    for fault in faults:
+        kinds.setdefault(fault.kind, []).append(fault)
+    picked = []
+    for group in kinds.values():
+        places = np.linspace(0, len(group) - 1, min(most, len(group))).astype(int)
+        picked += [group[place] for place in dict.fromkeys(places.tolist())]
+    return picked
+
+
+class Study:
+    """One model with its verification, against which faults are planted."""
+
+    def __init__(self, migration: wb.Migration, folder: Path, figures: Figures) -> None:
+        self.migration, self.name, self.figures = migration, folder.name, figures
+        inputs = next(p for p in (folder / "samples.npz", folder / "inputs.npz") if p.exists())
+        with np.load(inputs) as file:
+            few = [file[name][:2] for name in file.files if not name.startswith("out")]
+        self.good = migration.verify([few[: len(migration.program.inputs)]])
+        self.mapping, self.module = migration.mapping, migration.convert()
+        self.references = migration.references
+        self.whole = 0
+
+    def module_fault(self, fault: ModuleFault) -> None:
+        """Plant, verify, diagnose, mend."""
+        before = self._output(fault.path)
+        fault.plant()
+        try:
+            effect = self._effect(fault.path, before)
+            found = self._again(fault.path)
+            detected, blamed = self._count("module", fault, found, effect)
+            if detected and blamed:
+                changes = check_integrity(self.mapping, self.module).changes
+                told = changes.get(fault.path, "")
+                self._cause("module", fault, told)
+            self._compare_whole(found, self.mapping, self.module, fault)
+        finally:
+            fault.mend()
+
+    def row_fault(self, fault: RowFault) -> None:
+        """Build the faulty row, verify and diagnose it."""
+        mapping = self.mapping.with_row(fault.path, fault.row)
+        try:
+            module = build_row(mapping, fault.row)
+        except WorkbenchError:
+            self.figures.add("row", "refused")  # the mistake cannot even be built
+            return
+        effect = self._row_effect(module, fault)
+        alone = replace(mapping, rows=(fault.row,))
+        runs = []
+        for good, reference in zip(self.good.runs, self.references, strict=True):
+            check = check_row(alone, fault.path, reference, module)
+            layers = [replace(x, alone=check) for x in good.layers if x.path == fault.path]
+            runs.append(replace(good, layers=tuple(layers)))
+        found = self._merged(tuple(runs))
+        detected, _ = self._count("row", fault, found, effect)
+        if not detected:
+            return
+        findings = diagnose(mapping, fault.row, self.references, rules=None)
+        told = findings[0].cause if findings else ""
+        self._cause("row", fault, told)
+        self.figures.add("row", "mended", bool(findings and findings[0].how == "tried"))
+        if self._due():
+            try:
+                self._compare_whole(found, mapping, build(mapping), fault, due=True)
+            except WorkbenchError:
+                return
+
+    # --- counting -------------------------------------------------------------------------------
+
+    def _count(
+        self, level: str, fault: ModuleFault | RowFault, found: Verification, effect: bool
+    ) -> tuple[bool, bool]:
+        first = found.first_mismatch
+        detected, blamed = not found.passed, first is not None and first.path == fault.path
+        kind = "effect" if effect else "hidden"
+        self.figures.kinds.add(f"{level} {fault.kind}")
+        self.figures.add(level, kind)
+        self.figures.add(level, f"{kind} detected", detected)
+        self.figures.add(level, f"{kind} blamed", blamed)
+        if not effect and not detected:
+            self.figures.missed.append(f"hidden      {self.name}: {fault.kind} in {fault.path}")
+        if effect and not blamed:
+            self.figures.missed.append(f"not blamed  {self.name}: {fault.kind} in {fault.path}")
+        return detected, blamed
+
+    def _cause(self, level: str, fault: ModuleFault | RowFault, told: str) -> None:
+        named = any(word in told for word in fault.words)
+        self.figures.add(level, "diagnosed")
+        self.figures.add(level, "named", named)
+        if not named:
+            self.figures.missed.append(
+                f"not named   {self.name}: {fault.kind} in {fault.path}: {told or '–'}"
             )
-        if isinstance(layer, nn.Conv2d) and weight.shape[-1] > 1:
-            yield _tensor("kernel mirrored", row, weight, lambda w: w.copy_(w.flip(-1)))
-        if isinstance(layer, nn.Conv2d) and layer.groups > 1:
-            yield _tensor("group channels rolled", row, weight, lambda w: w.copy_(w.roll(1, 0)))
-        if isinstance(bias, torch.Tensor):
-            yield _tensor("bias missing", row, bias, lambda b: b.zero_())
-    if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-        yield _attribute("epsilon 1e-3 for 1e-5", row, layer, "eps", 1e-3)
-        yield _tensor("running variance stale", row, layer.running_var, lambda v: v.mul_(1.01))
-        yield _tensor("running mean zero", row, layer.running_mean, lambda m: m.zero_())
-    if isinstance(layer, nn.LayerNorm):
-        yield _attribute("epsilon 1e-3 for 1e-5", row, layer, "eps", 1e-3)
-    if isinstance(layer, nn.LSTM):
-        size = layer.hidden_size
-        order = torch.cat(
-            [torch.arange(size, 2 * size), torch.arange(size), torch.arange(2 * size, 4 * size)]
+
+    def _due(self) -> bool:
+        self.whole += 1
+        return self.whole % _EVERY == 0
+
+    def _compare_whole(
+        self,
+        found: Verification,
+        mapping: wb.Mapping,
+        module: torch.fx.GraphModule,
+        fault: ModuleFault | RowFault,
+        due: bool = False,
+    ) -> None:
+        if not (due or self._due()):
+            return
+        whole = Verification(check_references(mapping, module, self.references))
+        first = [v.first_mismatch.path if v.first_mismatch else "" for v in (whole, found)]
+        self.figures.add("whole", "compared")
+        self.figures.add("whole", "equal", whole.passed == found.passed and first[0] == first[1])
+        if first[0] != first[1]:
+            self.figures.missed.append(f"whole check differs  {self.name}: {fault.kind} {first}")
+
+    # --- running --------------------------------------------------------------------------------
+
+    def _again(self, path: str) -> Verification:
+        """The verification with the row of this path checked again."""
+        runs = check_references(self.mapping, self.module, self.references, only={path})
+        changes = check_integrity(self.mapping, self.module).changes
+        return self._merged(runs, changes)
+
+    def _merged(self, runs: tuple[Run, ...], changes: dict[str, str] | None = None) -> Verification:
+        merged = []
+        for good, run in zip(self.good.runs, runs, strict=True):
+            new = {layer.path: layer for layer in run.layers}
+            layers = [new.get(layer.path, layer) for layer in good.layers]
+            for path, told in (changes or {}).items():
+                layers = [replace(x, changed=told) if x.path == path else x for x in layers]
+            merged.append(replace(good, layers=tuple(layers)))
+        return Verification(tuple(merged))
+
+    def _output(self, path: str) -> dict[object, torch.Tensor] | None:
+        def get(value: wb.Value) -> torch.Tensor | None:
+            parameter = self.mapping.program.parameters.get(value.parameter)
+            return None if parameter else reference_tensor(self.references[0], value)
+
+        try:
+            with untouched(self.module):
+                made = RowRunner(self.module).alone(path, get)
+        except Exception:  # noqa: BLE001 - it cannot run any more, which is an effect
+            return None
+        return {v: t for v, t in made.items() if isinstance(t, torch.Tensor)}
+
+    def _effect(self, path: str, before: dict[object, torch.Tensor] | None) -> bool:
+        after = self._output(path)
+        if before is None or after is None:
+            return before is not after
+        return any(self._differs(path, t, before[v]) for v, t in after.items() if v in before)
+
+    def _row_effect(self, module: torch.fx.GraphModule, fault: RowFault) -> bool:
+        right = build_row(self.mapping, self.mapping[fault.path])
+        made = []
+        for one in (right, module):
+            runner = RowRunner(one)
+            try:
+                made.append(
+                    runner.alone(fault.path, lambda v: reference_tensor(self.references[0], v))
+                )
+            except Exception:  # noqa: BLE001 - it cannot run, which is an effect
+                return True
+        return any(
+            self._differs(fault.path, made[1][v], tensor)
+            for v, tensor in made[0].items()
+            if isinstance(tensor, torch.Tensor) and v in made[1]
         )
-        yield _tensor("gate order", row, layer.weight_hh_l0, lambda w: w.copy_(w[order].clone()))
-    if isinstance(layer, nn.Embedding):
-        yield _tensor(
-            "embedding shifted by one row", row, layer.weight, lambda w: w.copy_(w.roll(1, 0))
-        )
-    if isinstance(layer, nn.GELU):
-        other = "none" if layer.approximate == "tanh" else "tanh"
-        yield _attribute("other GELU", row, layer, "approximate", other)
+
+    def _differs(self, path: str, after: torch.Tensor, before: torch.Tensor) -> bool:
+        check = compare(after, before, None)
+        allowed = next(x.alone.tolerance for x in self.good.layers if x.path == path)
+        return check.problem != "" or (check.error is not None and check.error.max_abs > allowed)
 
 
-def _function_faults(row: str, node: fx.Node) -> Iterator[Fault]:
-    if node.target is operator.add and all(isinstance(a, fx.Node) for a in node.args):
-        yield _node("residual dropped", row, node, lambda a, b: a + 0 * b)
-    if node.target is F.gelu:
-        other = "none" if node.kwargs.get("approximate") == "tanh" else "tanh"
-        yield _node("other GELU", row, node, lambda x, **_: F.gelu(x, approximate=other))
-    if node.target is F.softmax:
-        yield _node("softmax over another axis", row, node, lambda x, **_: F.softmax(x, 1))
-    if node.target is F.hardswish:
-        yield _node("SiLU for hard-swish", row, node, lambda x, **_: F.silu(x))
-    if node.target is F.relu:
-        yield _node("leaky ReLU", row, node, lambda x, **_: F.leaky_relu(x, 0.01))
-
-
-def _flip_largest(weight: torch.Tensor) -> None:
-    flat = weight.view(-1)
-    flat[flat.abs().argmax()] *= -1
-
-
-def _tensor(kind: str, row: str, tensor: Any, change: Callable[[torch.Tensor], Any]) -> Fault:
-    kept = tensor.detach().clone()
-
-    def plant() -> None:
-        with torch.no_grad():
-            change(tensor)
-
-    def mend() -> None:
-        with torch.no_grad():
-            tensor.copy_(kept)
-
-    return kind, row, plant, mend
-
-
-def _attribute(kind: str, row: str, layer: nn.Module, name: str, value: Any) -> Fault:
-    kept = getattr(layer, name)
-    return kind, row, lambda: setattr(layer, name, value), lambda: setattr(layer, name, kept)
-
-
-def _node(kind: str, row: str, node: fx.Node, target: Callable[..., Any]) -> Fault:
-    kept = node.target
-
-    def plant() -> None:
-        node.target = target
-
-    def mend() -> None:
-        node.target = kept
-
-    return kind, row, plant, mend
-
-
-def study(folder: Path, counts: Counter[str], missed: list[str]) -> None:
-    """Plant every fault in one model and count."""
+def study(folder: Path, most: int, figures: Figures) -> None:
+    """Plant the faults in one model."""
     with wb.load(folder) as migration:
-        samples = folder / "samples.npz"
-        good = migration.verify(samples if samples.exists() else folder / "inputs.npz")
-        counts["false alarms"] += not good.passed
-        counts["models"] += 1
-        module, references = migration.convert(), migration.references
-        for kind, row, plant, mend in list(faults(module)):
-            before = _output(module, row, migration)
-            plant()
-            after = _output(module, row, migration)
-            check = next(layer.alone for layer in good.layers if layer.path == row)
-            effect = error_stats(after, before).max_abs if after.shape == before.shape else 1.0
-            if effect <= check.tolerance:
-                counts["without effect"] += 1
-                mend()
-                continue
-            found = Verification(check_references(migration.mapping, module, references))
-            mend()
-            counts["planted"] += 1
-            counts["detected"] += not found.passed
-            blamed = found.first_mismatch is not None and found.first_mismatch.path == row
-            counts["blamed"] += blamed
-            if not blamed:
-                missed.append(f"{folder.name}: {kind} in {row}")
+        one = Study(migration, folder, figures)
+        figures.add("good", "models")
+        figures.add("good", "alarms", not one.good.passed)
+        start = time.perf_counter()
+        for fault in chosen(module_faults(one.module), most):
+            one.module_fault(fault)
+        for row_fault in chosen(row_faults(one.mapping), most):
+            one.row_fault(row_fault)
+        print(f"{folder.name:22s} {time.perf_counter() - start:6.1f} s", flush=True)
 
 
-def _output(module: fx.GraphModule, row: str, migration: wb.Migration) -> torch.Tensor:
-    reference = migration.references[0]
-    made = RowRunner(module).alone(row, lambda value: reference_tensor(reference, value))
-    return next(value for value in made.values() if isinstance(value, torch.Tensor))
+def show(figures: Figures) -> None:
+    """Print the figures as a table."""
+    count = figures.counts
+
+    def share(level: str, name: str, of: str) -> str:
+        whole = count[f"{level} {of}"]
+        part = count[f"{level} {name}"]
+        return f"{part:5d} of {whole:5d}  {part / whole:6.1%}" if whole else "    –"
+
+    print(f"\n{count['good models']} correct models, {len(figures.kinds)} kinds of fault")
+    print(f"false alarms                      {count['good alarms']} of {count['good models']}")
+    for level, told in (("module", "planted in the module"), ("row", "planted in the mapping")):
+        print(f"\n{told}")
+        print(f"  with an effect: detected        {share(level, 'effect detected', 'effect')}")
+        print(f"                  right layer     {share(level, 'effect blamed', 'effect')}")
+        print(f"  hidden by the inputs: detected  {share(level, 'hidden detected', 'hidden')}")
+        print(f"  cause named                     {share(level, 'named', 'diagnosed')}")
+    print(f"  mended by a tried edit          {share('row', 'mended', 'diagnosed')}")
+    print(f"  could not even be built         {count['row refused']:5d}")
+    print(f"\nwhole verification agrees         {share('whole', 'equal', 'compared')}")
+    for line in figures.missed:
+        print(f"  {line}")
 
 
 def main() -> None:
     """Study the models and print the figures."""
-    root = Path(__file__).parents[1] / "data"
-    names = ("digits_classifier", "crnn_recognizer", "transformer_encoder", "legacy_classifier")
-    folders = [Path(name) for name in sys.argv[1:]] or [root / name for name in names]
-    counts: Counter[str] = Counter()
-    missed: list[str] = []
-    for folder in folders:
-        study(folder, counts, missed)
-    planted = counts["planted"]
-    print(f"{counts['models']} models, {planted} faults with an effect beyond rounding")
-    print(f"({counts['without effect']} more changed nothing that the inputs could show)")
-    print(f"detected             {counts['detected']:4d}  {counts['detected'] / planted:.1%}")
-    print(f"in the right layer   {counts['blamed']:4d}  {counts['blamed'] / planted:.1%}")
-    print(f"false alarms         {counts['false alarms']:4d} of {counts['models']} correct models")
-    for line in missed:
-        print(f"  not blamed: {line}")
+    parser = argparse.ArgumentParser(description="Fault injection.")
+    parser.add_argument("--most", type=int, default=2, help="faults of a kind in each model")
+    parser.add_argument("models", nargs="*", type=Path)
+    options = parser.parse_args()
+    figures = Figures()
+    with tempfile.TemporaryDirectory() as made:
+        folders = options.models
+        if not folders:
+            script = Path(__file__).with_name("fault_models.py")
+            subprocess.run([sys.executable, str(script), made], check=True, capture_output=True)
+            folders = [ROOT / "data" / name for name in SAMPLES] + sorted(Path(made).iterdir())
+        for folder in folders:
+            study(folder, options.most, figures)
+    show(figures)
 
 
 if __name__ == "__main__":

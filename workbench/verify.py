@@ -39,7 +39,7 @@ from workbench.weights import as_tensor
 
 __all__ = [
     "WRONG", "check_references", "check_row", "health_of", "judge", "overwritten",
-    "reference_tensor", "verify",
+    "reference_tensor", "untouched", "verify",
 ]  # fmt: skip
 
 #: In-place operators whose first operand is only read.
@@ -105,7 +105,7 @@ def check_references(
     """
     integrity = check_integrity(mapping, module)
     runner = RowRunner(module, integrity)
-    with _untouched(module):
+    with untouched(module):
         return tuple(
             _Run(mapping, runner, reference, integrity).check(progress, only)
             for reference in references
@@ -114,7 +114,7 @@ def check_references(
 
 def check_row(mapping: Mapping, path: str, reference: Reference, module: fx.GraphModule) -> Check:
     """Check one layer alone on recorded values, for instance after an edit."""
-    with _untouched(module):
+    with untouched(module):
         return _Run(mapping, RowRunner(module), reference).alone(mapping[path])
 
 
@@ -128,7 +128,7 @@ def reference_tensor(reference: Reference, value: Value) -> torch.Tensor | None:
 
 
 @contextmanager
-def _untouched(module: fx.GraphModule) -> Iterator[None]:
+def untouched(module: fx.GraphModule) -> Iterator[None]:
     """A layer in training mode updates its statistics when it runs: put them back."""
     kept = [
         (buffer, buffer.clone())
