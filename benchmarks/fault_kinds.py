@@ -292,7 +292,7 @@ def _weight_faults(row: Row, layer: Layer) -> Iterator[RowFault]:
         one, two = layer.weights[left], layer.weights[right]
         if one.final_shape == two.final_shape:
             yield fault(
-                f"{left} and {right} swapped", ("each other", "filled from"),
+                "two weights of a layer swapped", ("each other", "filled from"),
                 **{left: two, right: one},
             )  # fmt: skip
     if "bias" in layer.weights and layer.target in ("nn.Linear", "nn.Conv2d"):
@@ -335,7 +335,7 @@ def _call_faults(part: Call | Layer) -> Iterator[tuple[str, tuple[str, ...], Cal
         yield "operands swapped", words, replace(part, args=tuple(order))
         if part.target == "operator.add":
             gone = (part.args[0], 0.0)
-            yield "residual dropped", ("Paddle", "differ", "missing"), replace(part, args=gone)
+            yield "residual dropped", ("dropped",), replace(part, args=gone)
     for place, arg in enumerate(part.args):
         if isinstance(arg, (tuple, list)) and len(arg) > 1 and isinstance(arg[0], Value):
             turned = _put(part, place, type(arg)(arg[::-1]))

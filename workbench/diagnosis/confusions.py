@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from workbench.calls import Call, Dtype, Layer, Permuted, Weight, calls_in
-from workbench.editing.calls import main_call, slots, swap
-from workbench.editing.weight_text import step_texts
+from workbench.calls import Call, Dtype, Layer, calls_in
+from workbench.diagnosis.weights import Candidate, swapped, weight_confusions
+from workbench.editing.calls import main_call, slots
 from workbench.errors import MappingError
 from workbench.mapping import Mapping, Row
 from workbench.numbers import shortest
@@ -56,105 +56,21 @@ _WORDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A row that was perhaps meant: what would have been confused, and the edit that gives it."""
-
-    cause: str
-    row: Row
-    edit: dict[str, Any] | None = None
-
-
 def confusions(mapping: Mapping, row: Row) -> Iterator[Candidate]:
     """Rows that differ from this one in one of the usual ways, the most likely first."""
     if row.call is None or row.is_parameter or row.blocks:
         return
     main = main_call(row.call)
     if isinstance(main, Layer):
-        yield from _weights(mapping, row, main)
+        yield from weight_confusions(mapping, row, main)
+    yield from _unread(row, main)
     parts = list(calls_in(row.call))
+    yield from _filled(mapping, row, parts)
     for part in sorted(parts, key=lambda part: part is not main):
         yield from _arguments(row, part, part is main)
         yield from _operands(row, part, part is main)
     for part in parts:
         yield from _targets(row, part, part is main)
-
-
-# --- weights ----------------------------------------------------------------------------------
-
-
-def _weights(mapping: Mapping, row: Row, layer: Layer) -> Iterator[Candidate]:
-    for key, weight in layer.weights.items():
-        for told, other in _steps(weight):
-            yield _with_weights(row, layer, f"{key} {told}", {key: other})
-    for left, right in itertools.combinations(layer.weights, 2):
-        one, two = layer.weights[left], layer.weights[right]
-        if one.final_shape == two.final_shape and one.parameter != two.parameter:
-            yield _with_weights(
-                row, layer, f"{left} and {right} hold each other's tensor",
-                {left: two, right: one},
-            )  # fmt: skip
-    used = {weight.parameter for weight in layer.weights.values()}
-    for operand in row.op.operands if row.op else ():
-        parameter = mapping.program.parameters.get(operand.parameter)
-        if parameter is None or parameter.name in used:
-            continue
-        new = Weight(parameter.name, parameter.shape, parameter.dtype, (), parameter.trainable)
-        for key, weight in layer.weights.items():
-            for told, other in (("", new), *_steps(new)):
-                if _shape(other) == weight.final_shape and other != weight:
-                    cause = f"{key} is filled from {weight.parameter} in place of {parameter.name}"
-                    yield _with_weights(row, layer, f"{cause} {told}".strip(), {key: other})
-        if "bias" not in layer.weights and len(parameter.shape) == 1:
-            changed = replace(
-                layer, arguments={**layer.arguments, "bias": True},
-                weights={**layer.weights, "bias": new},
-            )  # fmt: skip
-            told_bias = {"parameter": new.parameter, "steps": []}
-            edit = {"arguments": {"bias": True}, "weights": {"bias": told_bias}}
-            yield Candidate("the bias is missing", _swapped(row, layer, changed), edit)
-
-
-def _steps(weight: Weight) -> Iterator[tuple[str, Weight]]:
-    """Other ways to lay out the tensor that have the same shape in the end."""
-    wanted = _shape(weight)
-    if weight.steps:
-        yield f"should not be {weight.steps[-1]}", replace(weight, steps=weight.steps[:-1])
-        for place, step in enumerate(weight.steps[:-1]):
-            steps = (*weight.steps[:place], *weight.steps[place + 1 :])
-            yield f"should not be {step}", replace(weight, steps=steps)
-    if wanted is None:
-        return
-    for left, right in itertools.combinations(range(len(wanted)), 2):
-        axes = list(range(len(wanted)))
-        axes[left], axes[right] = axes[right], axes[left]
-        if wanted[left] > 1 and wanted[right] > 1:
-            step = Permuted(tuple(axes))
-            yield f"should be {step}", weight.then(step)
-    for size in (2, 3, 4, 6, 8, 12, 16):
-        for axis, length in enumerate(wanted[:2]):
-            if length > size and length % size == 0:
-                split = (*wanted[:axis], size, length // size, *wanted[axis + 1 :])
-                axes = list(range(len(split)))
-                axes[axis], axes[axis + 1] = axes[axis + 1], axes[axis]
-                other = weight.reshaped(*split).permuted(*axes).reshaped(*wanted)
-                yield f"should have axis {axis} regrouped by {size}", other
-
-
-def _shape(weight: Weight) -> tuple[int, ...] | None:
-    try:
-        return weight.final_shape
-    except ValueError:
-        return None
-
-
-def _with_weights(row: Row, layer: Layer, cause: str, weights: dict[str, Weight]) -> Candidate:
-    changed = replace(layer, weights={**layer.weights, **weights})
-    told = {
-        key: {"parameter": weight.parameter, "steps": step_texts(weight)}
-        for key, weight in weights.items()
-    }
-    return Candidate(cause, _swapped(row, layer, changed), {"weights": told})
 
 
 # --- arguments --------------------------------------------------------------------------------
@@ -175,7 +91,31 @@ def _arguments(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
             word = _WORDS.get(name, f"`{name}`")
             cause = f"{word}: {_told(value)} here, Paddle acts as with {_told(other)}"
             edit = {"arguments": {name: other}} if main else None
-            yield Candidate(cause, _swapped(row, part, changed), edit)
+            yield Candidate(cause, swapped(row, part, changed), edit)
+
+
+def _filled(mapping: Mapping, row: Row, parts: list[Call | Layer]) -> Iterator[Candidate]:
+    """Numbers that the operator reads from constants, such as the bounds of a clip."""
+    wanted = set(row.op.operands) if row.op else set()
+    numbers = [
+        shortest(op.attributes["value"])
+        for op in mapping.program.walk()
+        if op.name == "pd_op.full"
+        and wanted.intersection(op.outputs.values())
+        and isinstance(op.attributes.get("value"), float)
+    ]
+    for part in parts:
+        for slot in slots(part):
+            if isinstance(slot.value, bool) or not isinstance(slot.value, (int, float)):
+                continue
+            for other in numbers:
+                told = (
+                    f"`{slot.name}`: {_told(slot.value)} here, Paddle acts as with {_told(other)}"
+                )
+                changed = _with_argument(part, slot.place, other)
+                edit = {"arguments": {slot.name: other}} if part is main_call(row.call) else None
+                if other != slot.value:
+                    yield Candidate(told, swapped(row, part, changed), edit)
 
 
 def _others(
@@ -281,7 +221,7 @@ def constants(row: Row, factor: float | None, shift: float | None) -> Iterator[C
                 changed = _with_argument(part, slot.place, other)
                 main = part is main_call(row.call)
                 edit = {"arguments": {slot.name: other}} if main else None
-                yield Candidate(told, _swapped(row, part, changed), edit)
+                yield Candidate(told, swapped(row, part, changed), edit)
 
 
 # --- operands and targets ---------------------------------------------------------------------
@@ -300,7 +240,7 @@ def _operands(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
                 edit = {"arguments": {names[left]: args[right], names[right]: args[left]}}
             yield Candidate(
                 f"operands {left + 1} and {right + 1} are swapped",
-                _swapped(row, part, replace(part, args=tuple(order))), edit,
+                swapped(row, part, replace(part, args=tuple(order))), edit,
             )  # fmt: skip
     for place, value in enumerate(args):
         if (
@@ -310,7 +250,7 @@ def _operands(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
         ):
             for other in itertools.permutations(value):
                 changed = _with_argument(part, place, type(value)(other))
-                yield Candidate("the tensors are in another order", _swapped(row, part, changed))
+                yield Candidate("the tensors are in another order", swapped(row, part, changed))
     numbers = [place for place, value in enumerate(args) if type(value) is int]
     if part.target in (".permute", ".transpose", ".flatten", ".reshape") and len(numbers) < 6:
         for other in itertools.permutations(args[place] for place in numbers):
@@ -320,7 +260,23 @@ def _operands(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
             if tuple(order) != args:
                 changed = replace(part, args=tuple(order))
                 told = ", ".join(map(str, other))
-                yield Candidate(f"the axes should be {told}", _swapped(row, part, changed))
+                yield Candidate(f"the axes should be {told}", swapped(row, part, changed))
+
+
+def _unread(row: Row, main: Call | Layer | None) -> Iterator[Candidate]:
+    """An operand of Paddle's operator that the row does not read, put where a number stands."""
+    if not isinstance(main, Call) or row.op is None:
+        return
+    reads = set(row.reads)
+    for operand in row.op.operands:
+        if operand in reads or operand.parameter:
+            continue
+        for slot in slots(main):
+            if slot.is_data or isinstance(slot.value, (str, bool)):
+                continue
+            changed = _with_argument(main, slot.place, operand)
+            cause = f"operand {operand.label} of the operator was dropped"
+            yield Candidate(cause, swapped(row, main, changed), {"arguments": {slot.name: operand}})
 
 
 def _is_tensor(value: Any) -> bool:
@@ -340,16 +296,10 @@ def _targets(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
                 kept = {k: v for k, v in part.kwargs.items() if told[k] is not None}
                 changed = replace(part, target=other, kwargs=kept)
             cause = f"{part.target} in place of {other}"
-            yield Candidate(
-                cause, _swapped(row, part, changed), {"target": other} if main else None
-            )
+            yield Candidate(cause, swapped(row, part, changed), {"target": other} if main else None)
 
 
 # --- small things -----------------------------------------------------------------------------
-
-
-def _swapped(row: Row, old: Call | Layer, new: Call | Layer) -> Row:
-    return replace(row, call=swap(row.call, old, new))
 
 
 def _signature(target: str) -> Signature:

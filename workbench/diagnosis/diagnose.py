@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
+import torch
 from torch import fx
 
 from workbench.builder import build_row
-from workbench.diagnosis.confusions import Candidate, confusions, constants
+from workbench.diagnosis.confusions import confusions, constants
 from workbench.diagnosis.differences import from_rule, place_of, plain_edit, rule_row
 from workbench.diagnosis.patterns import first_pair, line_between, pattern
+from workbench.diagnosis.weights import Candidate
 from workbench.errors import WorkbenchError
 from workbench.integrity import check_integrity
 from workbench.judging import worst
 from workbench.mapping import Mapping, Row
 from workbench.paddle_side.reference import Reference
+from workbench.row_runner import RowRunner
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
+from workbench.statistics import largest_difference
 from workbench.verification import Check, Finding, Verification
-from workbench.verify import check_row
+from workbench.verify import check_row, reference_tensor
 
 #: Seconds and attempts that one layer may take.
 SECONDS, ATTEMPTS = 10.0, 300
@@ -96,8 +102,10 @@ def _findings(
         yield _finding(row, told, before, as_mapped, None, "changed", "convert the model again")
     if not as_mapped.failed:
         return
+    far = as_mapped.error is not None and as_mapped.error.max_abs > 100 * as_mapped.tolerance
+    worse = as_mapped.error.max_abs if far and as_mapped.error is not None else math.inf
     for candidate in _candidates(mapping, row, references, made):
-        check = trial.check(candidate.row)
+        check = trial.check(candidate.row, worse)
         if check.verdict in ("exact", "rounding"):
             edit = plain_edit(mapping, row, candidate.edit)
             yield _finding(row, candidate.cause, as_mapped, check, edit, "tried")
@@ -138,13 +146,18 @@ class _Trial:
         """True when no more attempts are to be made."""
         return self.left <= 0 or time.monotonic() > self.until
 
-    def check(self, row: Row) -> Check:
-        """The row alone on every reference; stops at the first that fails."""
+    def check(self, row: Row, worse: float = math.inf) -> Check:
+        """The row alone on every reference; stops at the first that fails.
+
+        A row whose error is not far below `worse` is not judged any further.
+        """
         self.left -= 1
         check = Check("unchecked")
         try:
             module = build_row(self.mapping, row)
             mapping = replace(self.mapping, rows=(row,))
+            if self._hopeless(module, row, worse):
+                return Check("wrong", problem="no better")
             for reference in self.references:
                 check = worst([check, check_row(mapping, row.path, reference, module)])
                 if check.failed:
@@ -152,6 +165,20 @@ class _Trial:
         except Exception as error:  # noqa: BLE001 - a candidate that cannot be built or run
             return Check("wrong", problem=str(error))
         return check
+
+    def _hopeless(self, module: fx.GraphModule, row: Row, worse: float) -> bool:
+        """True when one run shows that the error stays as large as it was."""
+        get = partial(reference_tensor, self.references[0])
+        made = RowRunner(module).alone(row.path, get) if math.isfinite(worse) else {}
+        for value, ours in made.items():
+            theirs = get(value)
+            if theirs is None or not isinstance(ours, torch.Tensor):
+                continue
+            if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+                return True
+            if largest_difference(ours, theirs) > 0.1 * worse:
+                return True
+        return False
 
 
 def _finding(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.calls import Layer
-from workbench.diagnosis.confusions import Candidate
+from workbench.diagnosis.weights import Candidate
 from workbench.editing.calls import main_call, slots
 from workbench.editing.merge import original_of
 from workbench.editing.notation import Names, show
