@@ -116,6 +116,59 @@ def test_lstm_of_any_length(data: Path, tmp_path: Path) -> None:
         torch.testing.assert_close(loaded(inputs), module(inputs), rtol=1e-4, atol=1e-4)
 
 
+def test_a_batch_of_one_does_not_fix_the_batch(data: Path, tmp_path: Path) -> None:
+    """Torch takes a size of 1 in the example as fixed."""
+    with wb.load(data / "digits_classifier") as migration:
+        module = migration.convert()
+        migration.verify([[torch.randn(1, 3, size, 40).numpy()] for size in (32, 48)])
+        migration.export(tmp_path / "out", formats=["pt2"])
+    loaded = torch.export.load(tmp_path / "out" / "model.pt2").module()
+    for batch in (1, 3):
+        inputs = torch.randn(batch, 3, 40, 56)
+        torch.testing.assert_close(loaded(inputs), module(inputs))
+
+
+FINE_TUNE = """
+import sys
+sys.modules["paddle"] = sys.modules["workbench"] = None
+import torch
+from safetensors import safe_open
+from model import load
+
+with safe_open("model.safetensors", "pt") as file:
+    assert file.metadata() == {"format": "pt"}
+    assert set(file.keys()) <= set(load().state_dict())
+model = load().train()
+inputs, labels = torch.randn(8, 3, 32, 32), torch.arange(8) % 10
+optimiser = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+losses = []
+for _ in range(6):
+    loss = torch.nn.functional.nll_loss(model(inputs).clamp_min(1e-6).log(), labels)
+    optimiser.zero_grad()
+    loss.backward()
+    assert all(p.grad is not None for p in model.parameters())
+    optimiser.step()
+    losses.append(loss.item())
+print("losses", losses[0], losses[-1])
+assert losses[-1] < 0.8 * losses[0]
+torch.manual_seed(0)
+half = load().half()
+assert half(torch.randn(1, 3, 32, 32).half()).dtype == torch.float16
+assert load().double()(torch.randn(1, 3, 32, 32).double()).dtype == torch.float64
+print("fine-tuned")
+"""
+
+
+def test_fine_tuning_and_other_precision_from_the_bundle(data: Path, tmp_path: Path) -> None:
+    with wb.load(data / "digits_classifier") as migration:
+        made = migration.export(tmp_path / "out")
+    done = subprocess.run(
+        [sys.executable, "-c", FINE_TUNE], cwd=made.folder, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert "fine-tuned" in done.stdout, done.stderr
+
+
 def test_a_format_that_fails_leaves_the_rest(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

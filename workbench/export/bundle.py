@@ -134,7 +134,7 @@ def _write(
     module = migration.convert()
     (folder / "model.py").write_text(generate(migration.mapping, _header(migration)), "utf-8")
     weights = folder / "model.safetensors"
-    save_file(_stored_state(module), weights)
+    save_file(_stored_state(module), weights, metadata={"format": "pt"})
     weights.chmod(0o644)  # safetensors makes it readable by its owner only
     migration.mapping.save(folder / "mapping.yaml")
     _write_parity(migration, folder)

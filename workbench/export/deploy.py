@@ -37,13 +37,17 @@ _FLIPPED = 0.01
 
 
 def candidates(migration: Migration) -> list[Inputs]:
-    """Inputs that the model takes: those of the verification, then sample inputs of two sizes."""
+    """Inputs that the model takes: those of the verification; if of one size, samples too."""
     arrays = [list(reference.inputs) for reference in migration.references]
-    arrays += [sample_inputs(migration.program, run, seed=run) for run in (0, 1)]
+    if len({str([one.shape for one in inputs]) for inputs in arrays}) < 2:
+        arrays += [sample_inputs(migration.program, run, seed=run) for run in (0, 1)]
     values = migration.program.inputs
+    tried = [
+        tuple(as_tensor(a, v.dtype) for a, v in zip(one, values, strict=True)) for one in arrays
+    ]
+    tried += [_doubled(migration, inputs) for inputs in tried if _fixed(migration, inputs)]
     found: list[Inputs] = []
-    for one in arrays:
-        inputs = tuple(as_tensor(a, v.dtype) for a, v in zip(one, values, strict=True))
+    for inputs in tried:
         with suppress(Exception), torch.no_grad():  # a sample may not suit the model
             migration.convert()(*_copies(inputs))
             found.append(inputs)
@@ -67,6 +71,17 @@ def _fixed(migration: Migration, inputs: Inputs) -> bool:
         for value, tensor in zip(migration.program.inputs, inputs, strict=True)
         for dim, size in zip(value.shape, tensor.shape, strict=True)
     )
+
+
+def _doubled(migration: Migration, inputs: Inputs) -> Inputs:
+    """The inputs twice along each dynamic dimension of size 1, for a batch of one above all."""
+    made = []
+    for value, tensor in zip(migration.program.inputs, inputs, strict=True):
+        for axis, dim in enumerate(value.shape):
+            if dim < 0 and tensor.shape[axis] == 1:
+                tensor = tensor.repeat_interleave(2, axis)
+        made.append(tensor)
+    return tuple(made)
 
 
 def dynamic_shapes(migration: Migration) -> tuple[Any, ...]:
@@ -221,7 +236,10 @@ class _told:  # noqa: N801 - used like a function
                 f"The model branches or loops in {', '.join(flow[:3])}. A loop whose values change "
                 "their shape works in TorchScript and in model.py."
             )
-        return "Use model.py, or another format. Inputs like your own help: --inputs."
+        return (
+            "Use model.py, or another format. If the sample inputs do not suit the model, verify "
+            "it with your own of two sizes: m.verify([first, second])."
+        )
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -24,7 +26,14 @@ def resized(
     if size is not None:
         return list(size)
     factors = scale_factor or ()
-    return [torch.sym_int(n * factor) for n, factor in zip(x.shape[2:], factors, strict=True)]
+    return [scaled_size(n, factor) for n, factor in zip(x.shape[2:], factors, strict=True)]
+
+
+def scaled_size(size: Any, factor: Any) -> Any:
+    """A size times a factor, rounded down; `torch.jit.trace` has sizes as tensors."""
+    if isinstance(size, Tensor) or isinstance(factor, Tensor):
+        return (torch.as_tensor(size).double() * factor).long()
+    return torch.sym_int(size * factor)
 
 
 def resize_nearest(
