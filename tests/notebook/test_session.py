@@ -12,7 +12,7 @@ import yaml
 from tests.notebook.holder import FakeLab
 from tests.small_programs import branching, classifier, deep
 from workbench.editing.file import EditFile
-from workbench.edits import edit_row
+from workbench.edits import apply_changes, changes_of, edit_row
 
 
 @pytest.fixture
@@ -302,11 +302,27 @@ def test_edits_from_a_cell_and_new_rules(tmp_path: Path) -> None:
     lab.sent.clear()
     lab.session.poll()
     assert lab.sent[-1]["rows"][0]["k"] == "head.fc"
-    lab.holder.mapping = classifier()  # what a new rule in a cell does
+    edits = changes_of(lab.holder.mapping)
+    lab.holder.mapping = apply_changes(classifier(), edits).mapping  # as a new rule does
     lab.session.poll()
     assert lab.holder.mapping["block.re_lu"].edited == {"note": "mine"}
     assert lab.holder.mapping["head.fc"].edited == {"note": "from a cell"}
     assert set(EditFile(tmp_path / "mapping.yaml").read()) == {"block.re_lu", "head.fc"}
+
+
+def test_a_cell_that_goes_back_to_an_older_mapping_is_followed(tmp_path: Path) -> None:
+    lab = FakeLab(classifier(), tmp_path / "mapping.yaml")
+    older = lab.holder.mapping
+    lab.edit("block.re_lu", target="nn.SiLU")
+    lab.holder.mapping = older
+    lab.session.poll()
+    assert lab.holder.mapping["block.re_lu"].target == "nn.ReLU"
+    assert EditFile(tmp_path / "mapping.yaml").read() == {}
+    lab.session.poll()
+    assert lab.session.info()["undo"] == "what a cell did"
+    lab.send("undo")
+    assert lab.holder.mapping["block.re_lu"].target == "nn.SiLU"
+    assert set(EditFile(tmp_path / "mapping.yaml").read()) == {"block.re_lu"}
 
 
 # --- size -------------------------------------------------------------------------------------

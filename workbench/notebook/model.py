@@ -272,19 +272,21 @@ class EditorModel:
             outcome.notices.append(f"{len(before)} rows were changed elsewhere and are shown now.")
 
     def _adopt(self, outcome: Outcome) -> None:
-        """The holder has another mapping: a cell edited it, or new rules made it afresh."""
+        """A cell gave the holder another mapping, which is taken as it is; undo goes back."""
         theirs = self.holder.mapping
-        touched = {key for key, row in _keyed(theirs).items() if isinstance(row.edited, Edited)}
-        lost = {key: c for key, c in changes_of(self._seen).items() if c and key not in touched}
+        edited = {key: row.edited for key, row in _keyed(theirs).items()}
+        touched = {key for key, changes in edited.items() if isinstance(changes, Edited)}
+        gone = {k: c for k, c in changes_of(self._seen).items() if c and not edited.get(k, c)}
         before = {key: dict(row.edited) for key, row in self.rows.items()}
         waiting = {key: c for key, c in self.pending.items() if key not in touched}
-        found = apply_changes(theirs, {**waiting, **lost})
+        # rows without their edits are marked as set back, so that the file forgets them too
+        reset: Rows = {key: {} for key in gone}
+        found = apply_changes(theirs, waiting | reset)
         self.pending = {key: waiting[key] for key in waiting if key in _not_taken(found)}
-        for key, error in (found.refused or {}).items():
-            if key in lost:
-                told = f"The edit of {key} does not fit the new row: {error.message}"
-                outcome.notices.append(told)
-        self._take(found.mapping if lost or waiting else theirs, outcome)
+        if gone:
+            self.done.append(Step("what a cell did", gone, reset))
+            self.undone.clear()
+        self._take(found.mapping if gone or waiting else theirs, outcome)
         outcome.changed += [key for key in self._with_new_code() if key not in outcome.changed]
         changed = [key for key in outcome.changed if key in self.rows]
         self._note_stale(
