@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from workbench.builder import build
+from workbench.ints import Known
 from workbench.program import Block, Op, Program, Value
 from workbench.rules.apply import make_mapping
 from workbench.schema import signature
@@ -22,15 +23,22 @@ RANDOM = np.random.default_rng(3)
 def convert(
     name: str, operands: dict[str, Any], attributes: dict[str, Any], shape: Any = None
 ) -> Any:
-    """Run the converted operator on tensors (or lists of them); its main output."""
+    """Run the converted operator on tensors (or lists of them); its main output.
+
+    A numpy array stands for numbers that the program holds.
+    """
     feeds: list[Tensor] = []
     values: list[Value] = []
+    known: dict[int, Known] = {}
 
     def made(x: Any) -> Any:
         if isinstance(x, list):
             return tuple(made(item) for item in x)
         if x is None:
             return None
+        if isinstance(x, np.ndarray):
+            known[50 + len(known)] = Known(x.astype(object), "int64")
+            return Value(49 + len(known), x.shape, "int64")
         feeds.append(x)
         values.append(Value(len(feeds), tuple(x.shape), _dtype(x), f"x{len(feeds)}"))
         return values[-1]
@@ -43,7 +51,7 @@ def convert(
     outputs = {key: Value(100 + i, sizes, _dtype(feeds[0])) for i, key in enumerate(names)}
     op = Op(name, inputs, outputs, attributes, "0")
     results = tuple(outputs.values())
-    program = Program(Block((), (op,), results), tuple(values), results, {})
+    program = Program(Block((), (op,), results), tuple(values), results, {}, known=known)
     return build(make_mapping(program))(*feeds)
 
 

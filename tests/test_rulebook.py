@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+from collections import Counter
 from pathlib import Path
 
 from tests.cases import all_cases
@@ -50,6 +52,17 @@ def test_every_rule_has_a_case() -> None:
         and name not in PADDLE_CANNOT
     ]
     assert untested == []
+
+
+def test_no_operator_has_two_rules() -> None:
+    """The one that is imported last would win, and the other would be read in vain."""
+    found: Counter[str] = Counter()
+    for path in sorted((TESTS.parent / "workbench" / "rules").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("rule", "refuse"):
+                names = [one.value for one in node.args if isinstance(one, ast.Constant)]
+                found.update(str(name).removeprefix("pd_op.") for name in names)
+    assert [name for name, count in found.items() if count > 1] == []
 
 
 def test_every_rule_says_what_it_does() -> None:

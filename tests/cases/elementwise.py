@@ -207,6 +207,7 @@ OTHER = [
     case("subtract", "x - y", x=c64("B", 3), y=c64(3)),
     case("add", "paddle.add(x, y)", x=boolean(3), y=boolean(3)),
     case("multiply", "paddle.multiply(x, y)", x=boolean(3), y=boolean(3)),
+    case("scale", "paddle.cast(x, 'int64') * 2", x=i64(2, 0, 3)),
     case("while", "paddle.gcd(x, y)", x=i64(4, low=1, high=60), y=i64(4, low=1, high=60)),
 ]  # fmt: skip
 

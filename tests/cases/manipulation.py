@@ -19,6 +19,7 @@ CASES = [
     case("reshape", "x.reshape([1])", x=f32()),
     case("reshape", "x.reshape([0, -1])", x=f32(0, 3)),
     case("reshape", "x.reshape([2, -1])", x=f32(0, 3)),
+    case("reshape", "x.reshape([x.shape[0], 1, -1])", x=f32(0, "B"), refused="-1 for an empty"),
     case("reshape", "x.reshape([-1, 2])", x=boolean(2, 3)),
     case("reshape", "paddle.reshape(x, paddle.to_tensor([-1, 3]))", x=X3),
     case("reshape", "paddle.reshape(x, n)", x=f32(4, 6), n=values([3, 8], "int32")),

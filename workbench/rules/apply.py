@@ -12,7 +12,7 @@ from workbench.passes.control import has_effect
 from workbench.passes.rewrite import producers
 from workbench.program import Block, Op, Program, Value, is_float, is_integer
 from workbench.rules.book import DEFAULT, RuleBook
-from workbench.rules.context import Context
+from workbench.rules.context import BY_HAND, Context
 from workbench.rules.placement import place
 from workbench.scopes import Namer
 
@@ -124,6 +124,8 @@ class _Maker:
             return None
         if not (is_integer(known[0].dtype) or known[0].dtype == "bool"):
             return None
+        if not known[0].array.size and known[0].array.shape != (0,):
+            return None  # a list of no elements tells nothing of the other sizes
         elements = known[0].array.tolist()
         call = _tensor_of(elements, known[0].dtype, known[0].constant)
         return Row("", op, call, ((used[0], ()),), "converted", ("shape arithmetic",))
@@ -185,7 +187,8 @@ def _placed(
     if missing:
         raise UnsupportedOp(
             f"the program uses output {', '.join(map(repr, missing))} of {op.name}, which has no "
-            "counterpart in torch"
+            "counterpart in torch",
+            BY_HAND,
         )
     return call, tuple((value, places[name]) for name, value in op.outputs.items() if value in live)
 

@@ -7,7 +7,7 @@ from typing import Any
 from workbench.calls import Call, Result
 from workbench.program import Operand, Value
 from workbench.rules.book import refuse, rule
-from workbench.rules.context import Context, call, method
+from workbench.rules.context import EVAL, Context, call, method
 
 
 def _attend(
@@ -38,7 +38,7 @@ def flash_attn(
     is_test: bool = True,
 ) -> Result:
     """Attention on (batch, sequence, heads, size); torch has the heads before the sequence."""
-    op.require(is_test or not dropout, "the program drops out at inference")
+    op.require(is_test or not dropout, "the program drops out at inference", EVAL)
     return Result(_attend(op, q, k, v, attn_mask, causal), {"out": ()})
 
 
@@ -52,7 +52,7 @@ def flash_attn_qkvpacked(
     is_test: bool = True,
 ) -> Result:
     """Attention on (batch, sequence, queries per key + 2, key heads, size) in one tensor."""
-    op.require(is_test or not dropout, "the program drops out at inference")
+    op.require(is_test or not dropout, "the program drops out at inference", EVAL)
     op.require(qkv.shape[2] == 3, "several queries share a key in the packed tensor")
     q, k, v = (method(qkv, "select", 2, i) for i in range(3))
     return Result(_attend(op, q, k, v, attn_mask, causal), {"out": ()})
@@ -73,7 +73,7 @@ def flash_attn_unpadded(
     is_test: bool = True,
 ) -> Result:
     """Attention within sequences that lie one after another; their ends come as tensors."""
-    op.require(is_test or not dropout, "the program drops out at inference")
+    op.require(is_test or not dropout, "the program drops out at inference", EVAL)
     op.require(attn_mask is None, "a mask on packed sequences")
     options: dict[str, Any] = {"is_causal": causal} | ({"scale": scale} if scale > 0 else {})
     out = call("fn.packed_attention", q, k, v, cu_seqlens_q, cu_seqlens_k, **options)
@@ -94,7 +94,7 @@ def memory_efficient_attention(
     is_test: bool = True,
 ) -> Result:
     """Attention on (batch, sequence, heads, size) with an additive bias."""
-    op.require(is_test or not dropout_p, "the program drops out at inference")
+    op.require(is_test or not dropout_p, "the program drops out at inference", EVAL)
     op.require(cu_seqlens_q is None, "block-diagonal masks")
     op.require(
         not causal or query.shape[1] == key.shape[1] > 0,

@@ -14,6 +14,10 @@ from workbench.ints import Int, Item, Known, Symbol
 from workbench.numbers import shortest
 from workbench.program import Op, Operand, Parameter, Program, Value, is_integer
 
+#: Hints that several rules give.
+EVAL = "Export the model in eval mode."
+BY_HAND = "Replace the row by hand, or write a rule of your own; see notebook 5."
+
 
 class Context:
     """One op with its program. Rules call it `op`."""
@@ -60,7 +64,7 @@ class Context:
         """True when the program reads that output."""
         return output in self.op.outputs and self.op.outputs[output] in self.live
 
-    def require(self, condition: object, reason: str, hint: str = "") -> None:
+    def require(self, condition: object, reason: str, hint: str = BY_HAND) -> None:
         """Refuse the op when the condition does not hold: the row becomes *unsupported*."""
         if not condition:
             raise UnsupportedOp(reason, hint)
@@ -72,7 +76,7 @@ class Context:
     def tensor(self, operand: Operand, name: str = "input") -> Value:
         """The operand as a single value; refuses an absent one or a list."""
         if not isinstance(operand, Value):
-            raise UnsupportedOp(f"{name} of {self.op.name} is missing or is a list")
+            raise UnsupportedOp(f"{name} of {self.op.name} is missing or is a list", BY_HAND)
         return operand
 
     def maker(self, operand: Operand) -> Op | None:

@@ -8,7 +8,7 @@ from typing import Any
 from workbench.calls import Call, Layer, Result
 from workbench.program import Operand, Value
 from workbench.rules.book import refuse, rule
-from workbench.rules.context import Context, call, method
+from workbench.rules.context import EVAL, Context, call, method
 from workbench.rules.convolution import conv
 
 _ACTIVATIONS = {
@@ -182,7 +182,7 @@ def bias_act(
 
 def _dropped(op: Context, x: Any, rate: float, is_test: bool, mode: str) -> Any:
     """Dropout at inference: nothing, or a factor where the mode scales only then."""
-    op.require(is_test or not rate, "the program drops out at inference")
+    op.require(is_test or not rate, "the program drops out at inference", EVAL)
     if mode == "upscale_in_train" or not rate:
         return x
     op.note(f"dropout in mode {mode}: times {1 - rate:g}")
@@ -355,8 +355,8 @@ refuse(
 )  # fmt: skip
 refuse(
     "resnet_unit", "resnet_basic_block", "squeeze_excitation_block", "fused_scale_bias_add_relu",
-    "fusion_group", "fp8_fp8_half_gemm_fused", "fused_stack_transpose_quant", "yolo_box_head",
-    "yolo_box_post", "fused_elemwise_activation", "fused_elemwise_add_activation",
+    "fusion_group", "fp8_fp8_half_gemm_fused", "fused_stack_transpose_quant",
+    "fused_elemwise_activation", "fused_elemwise_add_activation",
     "add_group_norm_silu", "correlation", "fused_elementwise_add", "fused_elementwise_sub",
     "fused_elementwise_mul", "fused_elementwise_div",
     reason="it is made for one accelerator or pass, and cannot be measured on a CPU",

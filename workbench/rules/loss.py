@@ -98,22 +98,6 @@ def label_smooth(op: Context, label: Value, prior_dist: Value | None, epsilon: f
     return kept + call("operator.truediv", epsilon, dim(label, len(label.shape) - 1))
 
 
-@rule("pd_op.warpctc")
-def warpctc(
-    op: Context, logits: Value, label: Value, logits_length: Value | None,
-    labels_length: Value | None, blank: int = 0,
-) -> Result:  # fmt: skip
-    """CTC loss by sequence. Paddle takes logits, torch logarithms of probabilities."""
-    op.require(
-        logits_length is not None and labels_length is not None,
-        "sequences given by LoD have no counterpart in torch",
-    )
-    scores = call("F.log_softmax", logits, dim=-1)
-    lengths = (logits_length, labels_length)
-    loss = call("F.ctc_loss", scores, label, *lengths, blank=blank, reduction="none")
-    return Result(loss.method("unsqueeze", -1), {"loss": ()})
-
-
 @rule("pd_op.hsigmoid_loss")
 def hsigmoid_loss(
     op: Context, x: Value, label: Value, w: Value, bias: Value | None = None,

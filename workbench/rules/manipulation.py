@@ -66,9 +66,10 @@ def reshape(op: Context, x: Value, shape: Operand) -> Result:
     A 0 that only shows when the model runs is not replaced: torch then raises an error.
     """
     sizes = op.ints(shape)
+    open_ = 0 in x.shape and -1 in x.shape and -1 in sizes
+    op.require(not open_, "-1 for an empty tensor of unknown size")
     if 0 in x.shape and all(size >= 0 for size in op.out.shape):
         return only(method(x, "reshape", *op.out.shape))  # an empty tensor: 0 means 0, -1 is open
-    op.require(0 not in x.shape or -1 not in sizes, "-1 for an empty tensor of unknown size")
     dims: list[Any] = []
     for axis, size in enumerate(sizes):
         if size == 0:

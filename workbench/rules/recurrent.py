@@ -8,7 +8,7 @@ from workbench.calls import Call, Dtype, Layer, Result, Weight
 from workbench.ints import Dim
 from workbench.program import Operand, Value
 from workbench.rules.book import refuse, rule
-from workbench.rules.context import Context, call, method
+from workbench.rules.context import EVAL, Context, call, method
 
 _LOD = "it works on sequences with levels of detail (LoD), which torch tensors do not have"
 _LAYERS = {"LSTM": "nn.LSTM", "GRU": "nn.GRU", "RNN_TANH": "nn.RNN", "RNN_RELU": "nn.RNN"}
@@ -35,7 +35,7 @@ def rnn(
     With sequence lengths Paddle gives zeros after the end and the state at the last valid step, as
     torch does on packed sequences.
     """
-    op.require(is_test or not dropout_prob, "the program drops out at inference")
+    op.require(is_test or not dropout_prob, "the program drops out at inference", EVAL)
     weights = _weights(op, weight_list, num_layers, is_bidirec)
     arguments: dict[str, Any] = {"input_size": input_size, "hidden_size": hidden_size}
     arguments |= {"num_layers": num_layers, "bidirectional": is_bidirec}
