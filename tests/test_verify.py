@@ -160,3 +160,28 @@ def test_noise_of_a_sum_covers_adding_term_by_term(terms: int) -> None:
     noise = sum_noise(("pd_op.mean",), torch.from_numpy(x), torch.from_numpy(naive))
     assert error / 8 < noise < error * 8
     assert sum_noise(("pd_op.relu",), torch.from_numpy(x), torch.from_numpy(naive)) == 0.0
+
+
+def test_scopes_are_checked_alone_and_in_the_chain(data: Path) -> None:
+    with wb.load(data / "transformer_encoder") as migration:
+        with pytest.raises(InputError, match="Nothing was verified"):
+            migration.check_scopes()
+        ids = np.load(data / "transformer_encoder" / "samples.npz")["in_0"][:2]
+        migration.verify([ids])
+        good = migration.check_scopes()
+        frame = good.frame("scope").set_index("path")
+        blocks = [path for path in frame.index if "TransformerEncoderLayer" in path]
+        assert len(blocks) > 2
+        assert set(frame["alone_verdict"]) | set(frame["chain_verdict"]) <= {"exact", "rounding"}
+        assert (frame["alone_max_abs"] <= frame["alone_tolerance"]).all()
+        # a fault in one block shows there and in the scopes around it, alone in no other
+        row = next(r for r in migration.mapping if r.scope.startswith(blocks[0]) and r.weights)
+        migration.mapping = migration.mapping.edit(row.path, note="looked at")
+        with torch.no_grad():
+            migration.convert().get_submodule(row.path).weight[0] *= -1  # type: ignore[operator,index]
+        migration.verify([ids])
+        bad = [check.path for check in migration.check_scopes().scopes if check.alone.failed]
+        assert blocks[0] in bad
+        assert all(row.scope.startswith(path) for path in bad)
+        with pytest.raises(ValueError, match="level is"):
+            good.frame("model")

@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     migrate.add_argument("--out", required=True, help="folder for the bundle")
     verify = command("verify", _verify, "Compare every layer with Paddle.")
     verify.add_argument("--layers", action="store_true", help="print a line for every layer")
+    verify.add_argument("--scopes", action="store_true", help="also check blocks of layers")
     verify.add_argument("--save", metavar="FILE", help="keep the result as JSON")
     report = command("report", _report, "Verify and write the HTML report only.")
     report.add_argument("--out", default="report.html", help="HTML file (default: report.html)")
@@ -239,6 +240,12 @@ def _print_verdict(verification: Verification) -> None:
 def _verify(options: argparse.Namespace) -> int:
     with _load(options) as migration:
         verification = migration.verify(options.inputs, thorough=options.thorough)
+        if options.scopes:
+            verification = migration.check_scopes()
+            for scope in verification.scopes:
+                error = scope.alone.error
+                told = f"{error.relative:9.2e}" if error else "        –"
+                print(f"{scope.verdict:10s} {told} {scope.path} ({scope.target})")
         if options.layers:
             for layer in verification.layers:
                 error = layer.alone.error

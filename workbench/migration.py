@@ -237,6 +237,21 @@ class Migration:
         )
         return self.explained()
 
+    def check_scopes(self) -> Verification:
+        """The last verification with a check of every scope: blocks of layers as a whole.
+
+        Each scope is fed Paddle's inputs; see `Verification.scopes` and `frame("scope")`. Raises
+        `InputError` before the first verification.
+        """
+        from workbench.scope_checks import check_scopes
+
+        found = self.verification
+        if found is None:
+            raise InputError("Nothing was verified yet.", "Call verify() first.")
+        scopes = check_scopes(self.mapping, self.convert(), self.references, found.runs)
+        self.verification = replace(found, scopes=scopes)
+        return self.verification
+
     def explained(self) -> Verification:
         """The last verification, with what explains its failures; see `diagnose`."""
         if self.verification is None:

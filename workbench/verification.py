@@ -154,6 +154,7 @@ class Verification:
     seconds: float = 0.0
     notes: tuple[str, ...] = field(default_factory=tuple)
     diagnosis: tuple[Finding, ...] = ()
+    scopes: tuple[LayerCheck, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -249,11 +250,18 @@ class Verification:
         where = f"{bad.path} ({', '.join(bad.ops)})"
         return f"failed: first layer that differs is {where}: {bad.why}{cause}"
 
-    def frame(self) -> pd.DataFrame:
-        """One line a layer: errors alone and in the chain, tolerances, verdicts, health."""
+    def frame(self, level: str = "layer") -> pd.DataFrame:
+        """One line a layer: errors alone and in the chain, tolerances, verdicts, health.
+
+        With `level="scope"` one line a scope, as `m.check_scopes()` found them. Raises ValueError
+        for another level.
+        """
         import pandas as pd
 
-        return pd.DataFrame([_line(layer) for layer in self.layers])
+        if level not in ("layer", "scope"):
+            raise ValueError(f"level is 'layer' or 'scope', not {level!r}")
+        checks = self.layers if level == "layer" else self.scopes
+        return pd.DataFrame([_line(check) for check in checks])
 
     def save(self, path: str | Path) -> Path:
         """Write everything as JSON, to be compared with later; raises `InputError`."""

@@ -38,8 +38,8 @@ from workbench.verification import Check, LayerCheck, OutputCheck, Run, Verifica
 from workbench.weights import as_tensor
 
 __all__ = [
-    "WRONG", "check_references", "check_row", "health_of", "judge", "overwritten",
-    "reference_tensor", "untouched", "verify",
+    "WRONG", "check_references", "check_row", "health_of", "is_random", "judge", "overwritten",
+    "reference_tensor", "shake", "untouched", "verify",
 ]  # fmt: skip
 
 #: In-place operators whose first operand is only read.
@@ -205,7 +205,7 @@ class _Run:
 
     def alone(self, row: Row) -> Check:
         """The row fed Paddle's own inputs; a stored tensor compared with the file."""
-        if _random(row):
+        if is_random(row):
             return _UNCHECKED
         if any(value.dtype == ARRAY for value in row.reads):
             return _UNCHECKED  # what earlier rows put into the array cannot be had
@@ -257,7 +257,7 @@ class _Run:
         """The row fed our own values; after a random one the chain goes on with Paddle's."""
         if chain.failed:
             return {}, dict.fromkeys(row.values, _UNCHECKED)
-        random = _random(row)
+        random = is_random(row)
         try:
             made = chain.step(row.path, self._paddles if random else None)
         except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
@@ -266,7 +266,7 @@ class _Run:
         moved: dict[Value, Any] = {}
         if not shaken.failed:
             try:
-                moved = shaken.step(row.path, self._paddles if random else _shake(alone, draw))
+                moved = shaken.step(row.path, self._paddles if random else shake(alone, draw))
             except Exception:  # noqa: BLE001 - a decision flipped into what cannot run
                 shaken.failed = row.path
         if random or row.is_parameter:
@@ -296,7 +296,7 @@ class _Run:
         self, inputs: list[torch.Tensor], results: dict[Value, Any], checks: dict[Value, Check]
     ) -> dict[Value, Check]:
         """The module called as people call it: it must give what its nodes gave one by one."""
-        if any(_random(row) for row in self.mapping.walk()):
+        if any(is_random(row) for row in self.mapping.walk()):
             return {}
         try:
             with torch.no_grad():
@@ -359,7 +359,7 @@ def _widest(one: dict[Value, Check], other: dict[Value, Check]) -> dict[Value, C
     }
 
 
-def _shake(alone: Check, draw: int) -> Change | None:
+def shake(alone: Check, draw: int = 0) -> Change | None:
     """Add a random error as large as rounding was measured to be in this layer."""
     size = alone.noise
     if alone.error is not None:
@@ -377,7 +377,8 @@ def _shake(alone: Check, draw: int) -> Change | None:
     return change
 
 
-def _random(row: Row) -> bool:
+def is_random(row: Row) -> bool:
+    """True for a row that draws random numbers, which cannot be compared."""
     return any(note.startswith("random") for note in row.notes)
 
 
