@@ -115,6 +115,21 @@ def export_vision(name: str, shape: list[int], folder: str, scale: float = 1.4) 
     paddle.jit.save(layer, str(Path(folder) / "inference"), input_spec=[spec])
 
 
+def export_architecture(name: str, specs: list[tuple[list[int], str]], folder: str) -> None:
+    """Export a network of `tests.oracle.architectures` with weights of a healthy scale."""
+    from tests.oracle.architectures import ARCHITECTURES
+
+    paddle.disable_static()
+    layer = ARCHITECTURES[name]()
+    healthy(layer, 1.4, 11)
+    layer.eval()
+    given = [
+        paddle.static.InputSpec(shape, dtype, name=f"input_{number}")
+        for number, (shape, dtype) in enumerate(specs)
+    ]
+    paddle.jit.save(layer, str(Path(folder) / "inference"), input_spec=given)
+
+
 def _array(tensor: Any) -> np.ndarray:
     if "bfloat16" in str(tensor.dtype):
         return np.asarray(tensor.astype("float32").numpy())
@@ -153,4 +168,10 @@ def _gradients(
 
 
 if __name__ == "__main__":
-    serve({"export": export, "export_vision": export_vision})
+    serve(
+        {
+            "export": export,
+            "export_vision": export_vision,
+            "export_architecture": export_architecture,
+        }
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from workbench.mapping import Row
+from workbench.mapping import Row, walk_rows
 from workbench.program import Value
 
 Path = tuple[str, ...]
@@ -48,12 +48,12 @@ class _Planner:
         self.steps = steps
         self.position = {id(row): number for number, row in enumerate(steps)}
         self.whole = self._contiguous()
-        self.holding = {
-            path
-            for row in (*steps, *parameters)
-            if row.is_layer or row.is_parameter or row.blocks
-            for path in _prefixes(_container(row))
-        }
+        rows = (*steps, *parameters)
+        self.holding = _scopes(row for row in rows if row.blocks) | _scopes(
+            row for row in rows if row.is_layer or row.is_parameter
+        )
+        # A loop may be all that a scope has; without a layer there is nothing to hold it.
+        self.holding &= _scopes(row for row in walk_rows(rows) if row.is_layer or row.is_parameter)
         self.uses = self._last_uses()
 
     def root(self) -> Part:
@@ -117,6 +117,10 @@ class _Planner:
 
 def _container(row: Row) -> Path:
     return tuple(row.path.split(".")[:-1])
+
+
+def _scopes(rows: Iterable[Row]) -> set[Path]:
+    return {path for row in rows for path in _prefixes(_container(row))}
 
 
 def _prefixes(path: Path) -> Iterator[Path]:
