@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+import workbench as wb
 from tests.oracle.accelerator import moved
+from workbench.codegen.source import generate
+from workbench.inputs import sample_inputs
 
 
 class Forward(nn.Module):
@@ -19,6 +25,25 @@ class Forward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Call it."""
         return self.function(x)  # type: ignore[no-any-return, operator]
+
+
+@pytest.mark.parametrize("name", ["crnn_recognizer", "transformer_encoder"])
+def test_samples_move(name: str, data: Path) -> None:
+    """The module and its source leave nothing on the CPU; autocast takes them as well."""
+    with wb.load(data / name) as migration:
+        module = migration.convert()
+        scope: dict[str, Any] = {"__file__": "model.py", "__name__": "model"}
+        exec(compile(generate(migration.mapping, "Sample"), "model.py", "exec"), scope)
+        written = scope["Model"]().eval()
+        written.load_state_dict(module.state_dict())
+        arrays = sample_inputs(migration.program)
+    inputs = [torch.from_numpy(array) for array in arrays]
+    expected = module(*inputs)
+    for one in (module, written):
+        torch.testing.assert_close(moved(one, inputs), expected, rtol=1e-4, atol=1e-4)
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
+        rough = written(*inputs)
+    assert (rough.float() - expected).abs().max() < 0.1 * expected.abs().max()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import inspect
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -95,9 +96,14 @@ def build_layer(layer: Layer, weights: WeightStore, where: str = "") -> nn.Modul
 def _uninitialised(
     constructor: Callable[..., nn.Module], arguments: Mapping[str, Any]
 ) -> nn.Module:
-    if "device" in inspect.signature(constructor).parameters:
+    if _takes_device(constructor):
         return constructor(**arguments, device="meta")
     return constructor(**arguments)
+
+
+@cache
+def _takes_device(constructor: Callable[..., nn.Module]) -> bool:
+    return "device" in inspect.signature(constructor).parameters
 
 
 def _check_all_given(module: nn.Module, layer: Layer, where: str) -> None:

@@ -26,6 +26,8 @@ Table = dict[Value, Value]
 
 def inplace(program: Program) -> Program:
     """Run the pass on every block."""
+    if not any(_overwritten(op) for op in program.walk()):
+        return program
     block, _ = _Rewriter(new_ids(program)).block(program.block, {})
     return program.with_block(block)
 

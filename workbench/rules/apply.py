@@ -106,7 +106,7 @@ class _Maker:
                 f"the rule for {op.name} failed: {type(error).__name__}: {error}",
                 f"Look at {rule.place}; if the program is not damaged, please report this.",
             )  # fmt: skip
-        own = rule.place if rule not in dict(DEFAULT.own()).values() else ""
+        own = rule is not DEFAULT.find(op.name)
         steps = any(
             weight.steps
             for part in calls_in(call)
