@@ -61,13 +61,16 @@ def confusions(mapping: Mapping, row: Row) -> Iterator[Candidate]:
     if row.call is None or row.is_parameter or row.blocks:
         return
     main = main_call(row.call)
+    parts = list(calls_in(row.call))
+    yield from _unread(row, main)
+    yield from _filled(mapping, row, parts)
+    if main is not None:  # settings first: a recurrent layer has hundreds of ways to mix weights
+        yield from _arguments(row, main, True)
     if isinstance(main, Layer):
         yield from weight_confusions(mapping, row, main)
-    yield from _unread(row, main)
-    parts = list(calls_in(row.call))
-    yield from _filled(mapping, row, parts)
     for part in sorted(parts, key=lambda part: part is not main):
-        yield from _arguments(row, part, part is main)
+        if part is not main:
+            yield from _arguments(row, part, False)
         yield from _operands(row, part, part is main)
     for part in parts:
         yield from _targets(row, part, part is main)
