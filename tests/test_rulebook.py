@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -86,3 +88,19 @@ BUILT_IN = {
 def test_no_operator_is_left_open() -> None:
     """Every operator of the installed Paddle has a rule, is built in, or is refused by name."""
     assert [name for name in operators() if name not in BUILT_IN and not DEFAULT.find(name)] == []
+
+
+def test_torchvision_is_imported_only_for_detection() -> None:
+    """Its import takes longer than all other work on a small model."""
+    told = (
+        "import sys, workbench as wb\n"
+        "wb.load('data/digits_classifier').convert()\n"
+        "assert 'torchvision' not in sys.modules and 'torch._dynamo' not in sys.modules\n"
+        "from workbench import functions\n"
+        "assert all(callable(getattr(functions, name)) for name in functions.__all__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", told], cwd=Path(__file__).parents[1], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

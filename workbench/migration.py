@@ -102,11 +102,12 @@ class Migration:
 
     def _made(self) -> Mapping:
         """The table as rules and replaced scopes make it, without edits."""
-        from workbench.replacing import replace_scopes
         from workbench.rewriting import rewritten
 
         made = make_mapping(self.program, self.rules)
         for wanted in self._replacements.values():
+            from workbench.replacing import replace_scopes  # imports torch
+
             made = replace_scopes(made, wanted)
         for name in self.rewrites:
             made = rewritten(made, name)

@@ -6,6 +6,9 @@ must stand alone: it may use torch, `nn`, `F`, `math`, torchvision.ops as `ops`,
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from workbench.functions.activation import log_softmax, swiglu
 from workbench.functions.arrays import (
     add_arrays,
@@ -34,11 +37,6 @@ from workbench.functions.creation import (
     sample_dirichlet,
     sample_gamma,
 )
-from workbench.functions.detection import (
-    matrix_nms,
-    multiclass_nms,
-    sorted_nms,
-)
 from workbench.functions.detection_boxes import (
     anchor_boxes,
     bipartite_match,
@@ -46,13 +44,6 @@ from workbench.functions.detection_boxes import (
     encode_boxes,
     prior_box,
     yolo_box,
-)
-from workbench.functions.detection_rois import (
-    boxes_with_image,
-    collect_fpn_proposals,
-    distribute_fpn_proposals,
-    generate_proposals,
-    psroi_pool,
 )
 from workbench.functions.elementwise import clip_by_norm, equal_all, is_close, logical_right_shift
 from workbench.functions.fused import (
@@ -121,6 +112,39 @@ from workbench.functions.reduction import (
     shifted,
 )
 from workbench.functions.search import histogram, unique, unique_consecutive
+
+if TYPE_CHECKING:
+    from workbench.functions.detection import (
+        matrix_nms,
+        multiclass_nms,
+        sorted_nms,
+    )
+    from workbench.functions.detection_rois import (
+        boxes_with_image,
+        collect_fpn_proposals,
+        distribute_fpn_proposals,
+        generate_proposals,
+        psroi_pool,
+    )
+
+#: Helpers that need torchvision, whose import takes longer than all else; loaded when asked for.
+_LATE = {
+    "matrix_nms": "detection",
+    "multiclass_nms": "detection",
+    "sorted_nms": "detection",
+    "boxes_with_image": "detection_rois",
+    "collect_fpn_proposals": "detection_rois",
+    "distribute_fpn_proposals": "detection_rois",
+    "generate_proposals": "detection_rois",
+    "psroi_pool": "detection_rois",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"there is no helper {name}")
+    return getattr(importlib.import_module(f"{__name__}.{_LATE[name]}"), name)
+
 
 __all__ = [
     "absolute_maximum",
