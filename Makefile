@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?= data/digits_classifier
+EXAMPLES ?= 100
+SEED ?= 0
+FAMILIES ?=
 OUT ?= out/$(notdir $(MODEL))
 
-.PHONY: setup migrate test check lab lock clean bench
+.PHONY: setup migrate test check properties lab lock clean bench
 
 setup: $(VENV)/.ready
 
@@ -26,6 +29,9 @@ test: setup               ## lint, types, unit tests, notebooks, browser tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/browser
 	$(BIN)/python -m pytest tests/browser || $(BIN)/python -m pytest tests/browser --last-failed
+
+properties: setup         ## random cases for all operator families (FAMILIES, EXAMPLES, SEED); long
+	$(BIN)/python -m tests.properties.campaign --examples $(EXAMPLES) --seed $(SEED) $(FAMILIES)
 
 lab: setup                ## JupyterLab on the first notebook
 	$(BIN)/jupyter lab notebooks/01_migrate_a_model.ipynb
