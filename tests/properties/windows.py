@@ -41,7 +41,7 @@ def convolution(s: Sketch) -> Case:
     dims = s.pick(1, 2, 2, 2, 3)
     groups = s.pick(1, 1, 2, 3)
     inside, outside = groups * s.int(1, 2), groups * s.int(1, 2)
-    layout, shape = _layout(s, dims, inside)
+    layout, shape = _layout(s, dims, inside, 5)  # torch refuses what is smaller than the kernel
     dtype = s.pick("float32", "float32", "float32", "float64")
     s.add("x", shape, dtype)
     padding = _padding(s, dims, layout)
