@@ -53,7 +53,7 @@ def normalization(s: Sketch) -> Case:
         return s.case(
             "n(x)",
             layers={
-                "n": f"nn.GroupNorm({s.pick(1, 2, channels)}, {channels}, {eps}{affine}{layout})"
+                "n": f"nn.GroupNorm({s.pick(1, channels // 2)}, {channels}, {eps}{affine}{layout})"
             },
         )
     if dims == 0:
