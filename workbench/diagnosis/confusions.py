@@ -80,7 +80,7 @@ def confusions(mapping: Mapping, row: Row) -> Iterator[Candidate]:
 
 
 def _arguments(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
-    told = _signature(part.target)
+    told = signature(part.target)
     given = {slot.name: (slot.place, slot.value) for slot in slots(part)}
     names = [*given, *(a.name for a in told.arguments if a.name not in given and not a.required)]
     for name in names:
@@ -291,7 +291,7 @@ def _targets(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
         for other in group if part.target in group else ():
             if other == part.target:
                 continue
-            told = _signature(other)
+            told = signature(other)
             if isinstance(part, Layer):
                 kept = {k: v for k, v in part.arguments.items() if told[k] is not None}
                 changed: Call | Layer = replace(part, target=other, arguments=kept)
@@ -305,7 +305,8 @@ def _targets(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
 # --- small things -----------------------------------------------------------------------------
 
 
-def _signature(target: str) -> Signature:
+def signature(target: str) -> Signature:
+    """What a target accepts; anything, where torch does not say."""
     try:
         return signature_of(target)
     except MappingError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.calls import Layer
+from workbench.diagnosis.confusions import signature
 from workbench.diagnosis.weights import Candidate
 from workbench.editing.calls import main_call, slots
 from workbench.editing.merge import original_of
@@ -68,6 +69,11 @@ def _edit(row: Row, made: Row) -> dict[str, Any] | None:
     edit: dict[str, Any] = {"target": made.target} if row.target != made.target else {}
     given = {slot.name: slot.value for slot in slots(mine)}
     changed = {s.name: s.value for s in slots(theirs) if given.get(s.name, ...) != s.value}
+    usual = {slot.name for slot in slots(theirs)}
+    for name in given if made.target == row.target else ():
+        argument = signature(made.target)[name]
+        if name not in usual and argument is not None and not argument.required:
+            changed[name] = argument.default
     if changed:
         edit["arguments"] = changed
     if isinstance(theirs, Layer):
