@@ -62,7 +62,11 @@ def main() -> None:
         elif rule is not None:
             first = rule.doc.split("\n")[0].replace("|", "\\|")
             state = "refused" if first.startswith("Not served") else "rule"
-            place = f"`{rule.place.removeprefix('workbench/')}` " if state == "rule" else ""
+            place = (
+                f"`{rule.place.removeprefix('workbench/').partition(':')[0]}` "
+                if state == "rule"
+                else ""
+            )
             told = f"{place}{first}"
         else:
             state = told = "open"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.oracle.case import Case, case, f32, i64, values
+from tests.oracle.case import Case, case, f32, i32, i64, values
 
 X = f32("B", 3)
 ROWS = "a = []\nfor i in range(x.shape[0]):\n    a.append(x[i] * 2)\n"
@@ -50,6 +50,8 @@ CASES = [
     case("array_read", "paddle.tensor.array_read(a, n)", x=X, n=values([1], "int64"),
          setup=WRITES),
     case("array_length", "paddle.tensor.array_length(a)", x=X, setup=WRITES),
+    case("add_n_array", "paddle._C_ops.add_n_array([a, a, a])[0]", x=i32("B", 3),
+         setup="a = []\nfor i in range(x.shape[0]):\n    a.append(x[i] * 2)\n"),
     case("array_write", "paddle.tensor.array_read(a, k)", x=X, n=i64(1, high=2),
          setup=WRITES + "a = paddle.tensor.array_write(x + 1, n, a)"),
     case("array_write while", "paddle.stack(a), paddle.stack(b)", x=X,

@@ -7,6 +7,8 @@ from tests.oracle.case import Case, boolean, case, f32, f64, i32, i64, values
 CONSTANTS: list[Case] = [
     case("full", "x + paddle.full([2, 3], 1.5)", x=f32(3)),
     case("full", "paddle.zeros([2]), x", x=f32(2)),
+    case("full", "paddle.zeros([0, 3], 'int64'), x", x=f32(2)),
+    case("full_like", "paddle.full_like(x, float('-inf'))", x=i64(2), refused="no meaning as int64"),
     case("full", "paddle.ones([2, 3], 'int32'), x", x=f32(2)),
     case("full", "paddle.full([2], 7, 'int64'), x", x=f32(2)),
     case("full", "paddle.full([2], 7, 'int16'), x", x=f32(2)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.oracle.case import Case, case, f32, f64, i32, values
+from tests.oracle.case import Case, case, f32, f64, i32, i64, values
 
 SOURCE, TARGET = values([0, 1, 2, 0], "int64"), values([1, 2, 1, 0], "int64")
 
@@ -47,4 +47,8 @@ CASES += [
          y=values([3, 9, 7, 1], "int32"), z=values([1, 3], "int32")),
     case("reindex_graph", "paddle.geometric.reindex_heter_graph(x, [y, y], [z, z])", x=NODES,
          y=NEIGHBORS, z=COUNT),
+]  # fmt: skip
+CASES += [
+    case("send_u_recv", "paddle.geometric.send_u_recv(x, i, j, 'mean')", x=i64(4, 3, low=-9, high=9),
+         i=SOURCE, j=TARGET),
 ]  # fmt: skip

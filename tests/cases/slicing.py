@@ -101,6 +101,7 @@ CASES = [
          grad=True),
     case("set_value_with_tensor", "x", x=X2, y=f32(), setup="x = x * 1.5\nx[:, 0:2] = y"),
     case("set_value_with_tensor", "x", x=X2, y=f32(1, 1, 3), setup="x = x * 1.5\nx[0:2] = y"),
+    case("set_value_with_tensor", "x", x=f32(2, 3), y=f32(1, 1, 3), setup="x = x * 1.5\nx[0:2] = y"),
     case("set_value_with_tensor", "x", x=f32(4, 3, 2), y=f32(3, 1, 2),
          setup="x = x * 1.5\nx[1, :, None] = y"),
     case("set_value_with_tensor", "x", x=f32(4, 3, 2), y=f32(1, 3, 2),

@@ -47,4 +47,7 @@ def array_to_tensor(array: list[Tensor], axis: int, use_stack: bool) -> tuple[Te
 
 def add_arrays(arrays: list[list[Tensor]]) -> list[Tensor]:
     """Arrays added element by element."""
-    return [torch.stack(list(elements)).sum(0) for elements in zip(*arrays, strict=True)]
+    return [
+        torch.stack(list(elements)).sum(0, dtype=elements[0].dtype)
+        for elements in zip(*arrays, strict=True)
+    ]

@@ -16,6 +16,10 @@ def reduce_rows(x: Tensor, index: Tensor, rows: int, reduce: str) -> Tensor:
     result = x.new_zeros(rows, *x.shape[1:])
     if reduce == "sum":
         return result.index_add(0, index, x)
+    if reduce == "mean" and not x.is_floating_point():
+        total = result.index_add(0, index, x)
+        count = x.new_zeros(rows).index_add(0, index, x.new_ones(index.shape[0])).clamp(min=1)
+        return total.div(count.reshape(-1, *[1] * (x.dim() - 1)), rounding_mode="trunc")
     name = reduce if reduce == "mean" else f"a{reduce}"
     return result.index_reduce(0, index.long(), x, name, include_self=False)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from workbench.calls import Call, Dtype
+from workbench.errors import UnsupportedOp
 from workbench.ints import Symbol
 from workbench.program import Value, is_float, is_integer
 from workbench.rules.book import rule
@@ -127,7 +129,12 @@ def power(op: Context, x: Value, y: float = 1.0) -> Call:
 
 
 def as_number(value: float, dtype: str) -> float | int:
-    """A number as Paddle casts it to a tensor's dtype: truncated for integers."""
+    """A number as Paddle casts it to a tensor's dtype: truncated for integers.
+
+    Raises `UnsupportedOp` for an infinity that would become an integer.
+    """
+    if is_integer(dtype) and not math.isfinite(value):
+        raise UnsupportedOp(f"{value} has no meaning as {dtype}")
     return int(value) if is_integer(dtype) else float(value)
 
 

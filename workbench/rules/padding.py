@@ -9,6 +9,7 @@ from workbench.program import Operand, Value, is_float
 from workbench.rules.book import rule
 from workbench.rules.context import Context, call
 from workbench.rules.convolution import channels_first, channels_last, is_channels_last
+from workbench.rules.elementwise import as_number
 from workbench.rules.manipulation import traced
 
 
@@ -20,7 +21,7 @@ def pad(op: Context, x: Value, pad_value: Operand, paddings: tuple[int, ...]) ->
     if isinstance(value, Value):
         value = call(".item", value)
     elif not is_float(x.dtype):
-        value = int(value)
+        value = as_number(value, "int64")
     return _constant(x, sides, value)
 
 
@@ -41,7 +42,7 @@ def pad3d(
     sides = [traced(side) for side in given]
     last = is_channels_last(data_format)
     if mode == "constant":
-        value = pad_value if is_float(x.dtype) else int(pad_value)
+        value = pad_value if is_float(x.dtype) else as_number(pad_value, "int64")
         return _constant(x, [0, 0, *sides] if last else sides, value)
     source: Any = channels_first(x, rank) if last else x
     if mode == "circular" and _wraps_twice(x, sides, last):

@@ -145,7 +145,9 @@ def set_value_with_tensor(
 ) -> Call:  # fmt: skip
     """`x[…] = values`. Paddle writes into x; here a changed copy is made."""
     if not axes and not none_axes:
-        return method(values, "expand_as", x)
+        extra = len(values.shape) - len(x.shape)  # of size 1
+        new = call("operator.getitem", values, (0,) * extra) if extra > 0 else values
+        return method(new, "expand_as", x)
     return _assigned(op, x, values, starts, ends, steps, axes, decrease_axes, none_axes)
 
 
