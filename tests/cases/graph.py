@@ -49,6 +49,6 @@ CASES += [
          y=NEIGHBORS, z=COUNT),
 ]  # fmt: skip
 CASES += [
-    case("send_u_recv", "paddle.geometric.send_u_recv(x, i, j, 'mean')", x=i64(4, 3, low=-9, high=9),
-         i=SOURCE, j=TARGET),
+    case("send_u_recv", "paddle.geometric.send_u_recv(x, i, j, 'mean')",
+         x=i64(4, 3, low=-9, high=9), i=SOURCE, j=TARGET),
 ]  # fmt: skip

@@ -63,5 +63,5 @@ CASES = [
     case("pad3d", "p(x)", x=X5, p="nn.Pad3D(1, value=1.5)"),
     case("pad3d", "F.pad(x, [1, 0, 0, 1])", x=i64(0, 1, 2, 2)),
     case("pad pad3d", "F.pad(x, [1, 0, 0, 2], value=float('inf'))", x=i64("B", 3),
-         refused="has no meaning as int64"),
+         refused="has no meaning as"),
 ]  # fmt: skip

@@ -124,13 +124,8 @@ class _Maker:
             return None
         if not (is_integer(known[0].dtype) or known[0].dtype == "bool"):
             return None
-<<<<<<< HEAD
         if not known[0].array.size and known[0].array.shape != (0,):
             return None  # a list of no elements tells nothing of the other sizes
-=======
-        if known[0].array.size == 0 and known[0].array.ndim > 1:
-            return None  # an empty list has no shape
->>>>>>> 654461a (Empty integer tensors keep their rank; infinity as an integer is refused; erfinv outside its domain; integer means and sums of arrays)
         elements = known[0].array.tolist()
         call = _tensor_of(elements, known[0].dtype, known[0].constant)
         return Row("", op, call, ((used[0], ()),), "converted", ("shape arithmetic",))

@@ -134,7 +134,7 @@ def as_number(value: float, dtype: str) -> float | int:
     Raises `UnsupportedOp` for an infinity that would become an integer.
     """
     if is_integer(dtype) and not math.isfinite(value):
-        raise UnsupportedOp(f"{value} has no meaning as {dtype}")
+        raise UnsupportedOp(f"{value} has no meaning as {dtype}", "Give a finite number.")
     return int(value) if is_integer(dtype) else float(value)
 
 
