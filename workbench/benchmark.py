@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from workbench.builder import build
+from workbench.inputs import input_sets
 from workbench.passes import run_passes
 from workbench.readers.load import load_program
 from workbench.rules.apply import make_mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def benchmark(migration: Migration, inputs: Any = None, repeat: int = 10) -> list[str]:
     """Lines that tell median times; both frameworks run in turn on the same inputs."""
-    arrays = migration._input_sets(inputs)[0]
+    arrays = input_sets(migration.program, inputs)[0]
     origin = migration.files.program if migration.files else None
 
     def convert() -> None:

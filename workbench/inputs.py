@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,35 @@ from workbench.readers.pdiparams import numpy_dtype
 #: length.
 SIZES = ({"batch": 2, "height": 224, "width": 224, "length": 16},
          {"batch": 1, "height": 256, "width": 192, "length": 23})  # fmt: skip
+
+
+def input_sets(program: Program, inputs: Any = None) -> list[list[np.ndarray]]:
+    """What a person gives as inputs, as one list of arrays in feed order for each run.
+
+    `inputs` is an `.npz` path, arrays in feed order, a dict by input name, or a list of such for
+    several runs; None makes samples, in two sizes when dimensions are dynamic. Raises `InputError`
+    when they do not fit the program.
+    """
+    if inputs is None:
+        return [sample_inputs(program, run) for run in ((0, 1) if is_dynamic(program) else (0,))]
+    if isinstance(inputs, (str, Path)):
+        return [load_inputs(program, inputs)]
+    if isinstance(inputs, dict):
+        return [check_inputs(program, _by_name(program, inputs))]
+    inputs = list(inputs)
+    if inputs and isinstance(inputs[0], (list, tuple, dict, str, Path)):
+        return [arrays for one in inputs for arrays in input_sets(program, one)]
+    return [check_inputs(program, inputs)]
+
+
+def _by_name(program: Program, inputs: Mapping[str, Any]) -> list[Any]:
+    missing = [value.name for value in program.inputs if value.name not in inputs]
+    if missing:
+        raise InputError(
+            f"No array for input {', '.join(missing)}.",
+            f"The model takes {[value.name for value in program.inputs]}.",
+        )
+    return [inputs[value.name] for value in program.inputs]
 
 
 def load_inputs(program: Program, path: str | Path) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.errors import InputError, PaddleProcessError
-from workbench.inputs import check_inputs, is_dynamic, load_inputs, sample_inputs
+from workbench.inputs import input_sets
 from workbench.mapping import Mapping
 from workbench.passes import run_passes
 from workbench.program import Program
@@ -226,7 +226,7 @@ class Migration:
         if thorough or nan:
             samples, notes = self._revealing(inputs, nan)
         else:
-            samples, notes = [Sample("", arrays) for arrays in self._input_sets(inputs)], ()
+            samples, notes = [Sample("", arrays) for arrays in input_sets(self.program, inputs)], ()
         found, self.references = verify(
             self.mapping, module, [sample.arrays for sample in samples], self.paddle, progress
         )
@@ -265,7 +265,7 @@ class Migration:
         """Inputs that reveal, those given by the person first; without what Paddle refuses."""
         from workbench.paddle_side.predict import predict
 
-        given = [] if inputs is None else self._input_sets(inputs)
+        given = [] if inputs is None else input_sets(self.program, inputs)
         samples = [Sample("given", arrays) for arrays in given]
         notes = []
         for sample in revealing_inputs(self.program, nan):
@@ -288,7 +288,7 @@ class Migration:
         """
         from workbench.gradients import gradient_parity
 
-        arrays = self._input_sets(inputs)[0]
+        arrays = input_sets(self.program, inputs)[0]
         self.gradient_parity = gradient_parity(
             self.mapping, self.convert(), arrays, self.paddle, seed
         )
@@ -322,7 +322,7 @@ class Migration:
         """
         from workbench.training import training_parity
 
-        arrays = self._input_sets(inputs)[0]
+        arrays = input_sets(self.program, inputs)[0]
         self.training_parity = training_parity(
             self.mapping, self.convert(), self._loaded.program, arrays, self.paddle, optimisers,
             steps, seed,
@@ -373,28 +373,6 @@ class Migration:
         if self._process is None:
             self._process = PaddleProcess()
         return self._process
-
-    def _input_sets(self, inputs: Any) -> list[list[np.ndarray]]:
-        if inputs is None:
-            runs = (0, 1) if is_dynamic(self.program) else (0,)
-            return [sample_inputs(self.program, run) for run in runs]
-        if isinstance(inputs, (str, Path)):
-            return [load_inputs(self.program, inputs)]
-        if isinstance(inputs, dict):
-            return [check_inputs(self.program, self._by_name(inputs))]
-        inputs = list(inputs)
-        if inputs and isinstance(inputs[0], (list, tuple, dict, str, Path)):
-            return [arrays for one in inputs for arrays in self._input_sets(one)]
-        return [check_inputs(self.program, inputs)]
-
-    def _by_name(self, inputs: dict[str, Any]) -> list[Any]:
-        missing = [value.name for value in self.program.inputs if value.name not in inputs]
-        if missing:
-            raise InputError(
-                f"No array for input {', '.join(missing)}.",
-                f"The model takes {[value.name for value in self.program.inputs]}.",
-            )
-        return [inputs[value.name] for value in self.program.inputs]
 
     def edit(self) -> Any:
         """The mapping editor, a widget."""

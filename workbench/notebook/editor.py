@@ -14,6 +14,7 @@ import traitlets
 
 from workbench.editing.file import EditFile
 from workbench.errors import WorkbenchError
+from workbench.inputs import input_sets
 from workbench.notebook import selection
 from workbench.notebook.fallback import StillWidget
 from workbench.notebook.jobs import kernel_jobs
@@ -196,7 +197,7 @@ def _verifier(reference: Any) -> Callable[[Callable[[int, int, str], None]], Ver
         from workbench.verify import verify
 
         migration = reference()
-        inputs = [one.inputs for one in migration.references] or migration._input_sets(None)
+        inputs = [one.inputs for one in migration.references] or input_sets(migration.program)
 
         def progress(items: Iterable[Any], label: str) -> Iterable[Any]:
             every = list(items)
