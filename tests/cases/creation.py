@@ -83,6 +83,8 @@ RANGES = [
     case("arange", "paddle.arange(paddle.shape(x)[1], dtype='int32'), x", x=f32(2, "H")),
     case("arange", "paddle.arange(n)", n=values(4, "int64")),
     case("arange", "paddle.arange(0, n, 0.5)", n=values(3.0)),
+    case("arange", "paddle.arange(0, n, 0.1)", n=values(0.3)),
+    case("arange", "paddle.arange(0, paddle.shape(x)[0] * 0.1, 0.1), x", x=f32("B")),
     case("arange", "paddle.arange(n, 0, -1)", n=values([4], "int32")),
     case("linspace", "paddle.linspace(0, 1, 5), x", x=f32(2)),
     case("linspace", "paddle.linspace(-3, 10, 5, 'float64'), x", x=f32(2)),

@@ -30,6 +30,7 @@ from workbench.functions.attention import (
 from workbench.functions.basic import int_tensor
 from workbench.functions.convolution import crop_same
 from workbench.functions.creation import (
+    float_range,
     is_empty,
     linspace,
     one_hot,
@@ -177,6 +178,7 @@ __all__ = [
     "equal_all",
     "fill_diagonal",
     "flattened",
+    "float_range",
     "fractional_max_pool",
     "fractional_windows",
     "gather_tree",

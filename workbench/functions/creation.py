@@ -6,6 +6,15 @@ import torch
 from torch import Tensor
 
 
+def float_range(
+    start: float, end: float, step: float, device: torch.device | None = None
+) -> Tensor:
+    """As torch.arange, with the number of steps from float32 bounds."""
+    first, last, stride = torch.tensor([start, end, step])
+    count = int(((last - first) / stride).ceil().clamp(min=0))
+    return start + torch.arange(count, device=device) * step
+
+
 def is_empty(x: Tensor) -> Tensor:
     """True, as a tensor, when x has no elements."""
     return torch.tensor(x.numel() == 0, device=x.device)

@@ -207,10 +207,20 @@ def arange(op: Context, start: Value, end: Value, step: Value) -> Call:
     if all(isinstance(bound, (int, float)) for bound in bounds):
         bounds = _plain_bounds(op, bounds)
     first, last, stride = bounds = _ordered(*bounds)
+    if op.out.dtype == "float32" and _rounds(bounds):
+        op.note("the number of steps follows from bounds rounded to float32")
+        return call("fn.float_range", first, last, stride)
     args = bounds if stride != 1 else [first, last]
     if (first, stride) == (0, 1):
         args = [last]
     return call("torch.arange", *args, **dtype_option(op.out.dtype, _dtype_of(args)))
+
+
+def _rounds(bounds: list[Any]) -> bool:
+    """True when a bound is read at run time and the step is not exact in float32."""
+    stride = bounds[2]
+    read = any(isinstance(bound, Call) for bound in bounds)
+    return read and isinstance(stride, float) and float(np.float32(stride)) != stride
 
 
 def _ordered(first: Any, last: Any, stride: Any) -> list[Any]:

@@ -23,7 +23,7 @@ CREATORS = {
         "ones", "rand", "randint", "randn", "randperm", "tensor", "tril_indices", "triu_indices",
         "zeros",
     )
-} | {"fn.int_tensor", "fn.linspace", "fn.array_length"}  # fmt: skip
+} | {"fn.int_tensor", "fn.linspace", "fn.float_range", "fn.array_length"}  # fmt: skip
 #: How many of the following rows are searched for a tensor that is at hand anyway.
 _NEAR = 50
 
