@@ -43,7 +43,7 @@ def compare_gradients(
     try:
         for one, (position, reference) in zip(found, references.items(), strict=True):
             where = f"gradient of input {position}"
-            compare(one, reference, max(case.rtol, 1e-4), max(case.atol, 1e-4), where)
+            compare(one.detach(), reference, max(case.rtol, 1e-4), max(case.atol, 1e-4), where)
     except AssertionError:
         if not _confirmed(module, feed, list(references), found):
             raise
