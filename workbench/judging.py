@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -38,6 +39,9 @@ SUMS = {
     "mean": "mean", "mean_all": "mean", "pool2d": "mean", "pool3d": "mean", "sum": "sum",
     "reduce_as": "sum", "squared_l2_norm": "sum", "logsumexp": "mean", "var": "mean", "std": "mean",
 }  # fmt: skip
+
+#: An output that rounding moves by more than this much of its scale proves nothing.
+AMPLIFIED = 0.05
 
 
 def compare(ours: Any, theirs: torch.Tensor | None, other: Any, least: float = 0.0) -> Check:
@@ -91,6 +95,17 @@ def judge(error: ErrorStats, noise: float, dtype: torch.dtype) -> Check:
         return Check("rounding", error, tolerance, noise)
     verdict = "suspicious" if error.max_abs <= WRONG * tolerance else "wrong"
     return Check(verdict, error, tolerance, noise)
+
+
+def amplified(check: Check, dtype: torch.dtype) -> Check:
+    """No verdict on an output that rounding alone moves by much of its scale."""
+    if check.verdict != "rounding" or check.error is None:
+        return check
+    moved = check.error.scale * max(AMPLIFIED, 64 * torch.finfo(dtype).eps)
+    if check.error.max_abs <= moved:
+        return check
+    told = f"rounding alone moves it by {check.noise / check.error.scale:.1g} of its scale"
+    return replace(check, verdict="unchecked", problem=told)
 
 
 def health_of(reference: torch.Tensor) -> tuple[str, ...]:

@@ -240,6 +240,11 @@ class Verification:
                 if largest and largest.alone.error
                 else ""
             )
+            told += "".join(
+                f"; output {output.name} was not judged: {output.check.problem}"
+                for output in self.outputs
+                if output.check.verdict == "unchecked" and output.check.problem
+            )
             return f"passed: {count} layers agree with Paddle within rounding{told}"
         bad = self.first_mismatch
         if bad is None:

@@ -22,6 +22,7 @@ from workbench.integrity import Integrity, check_integrity
 from workbench.judging import (
     DECISIONS,
     WRONG,
+    amplified,
     compare,
     first_line,
     health_of,
@@ -342,6 +343,8 @@ class _Run:
         check = checks.get(value, _UNCHECKED)
         if check.verdict == "unchecked" and value in self.mapping.program.inputs:
             check = Check("exact")
+        if theirs is not None:
+            check = amplified(check, theirs.dtype)
         return OutputCheck(value.label, shape, value.dtype, check, health)
 
 
