@@ -16,7 +16,7 @@ def _x(s: Sketch, ranks: tuple[int, int] = (0, 4), low: int = 0) -> list[Dim]:
     return dims
 
 
-@family("copies a dimension that x lacks", "not known before the model runs")
+@family("copies a dimension that x lacks", "-1 for an empty", "not known before the model runs")
 def reshape(s: Sketch) -> Case:
     """Targets with -1 and 0, as numbers, tensors or sizes of x."""
     dims = _x(s, (0, 4))
