@@ -2,7 +2,8 @@
 
 Usage: python tools/models_page.py FOLDER [NAME ...]
 
-Each sub-folder holds `inference.json`, `inference.pdiparams` and `inputs.npz` (in_0, in_1 …).
+Each sub-folder, named FAMILY__MODEL, holds `inference.json` or `.pdmodel`, `inference.pdiparams` and
+`inputs.npz` (in_0, in_1 …).
 """
 
 from __future__ import annotations
@@ -24,13 +25,29 @@ largest end-to-end error, relative to the output's scale. Made by `python tools/
 """
 
 
+#: Prefix of a folder's name → where its networks come from.
+FAMILIES = {
+    "clas": "PaddleClas", "det": "PaddleDetection", "seg": "PaddleSeg", "ocr": "PaddleOCR",
+    "nlp": "PaddleNLP", "ts": "PaddleTS", "own": "Written for the purpose",
+    "leg": "Paddle 2 format", "amp_bfloat16": "bfloat16", "amp_float16": "float16",
+    "amp_o1": "Mixed precision O1", "qat": "Quantisation-aware trained", "ptq": "Quantised after training",
+    "opt": "Saved by Paddle Inference's passes",
+}  # fmt: skip
+
+
+def title(name: str) -> str:
+    """`ocr__crnn` → `PaddleOCR / crnn`."""
+    family, _, model = name.partition("__")
+    return f"{FAMILIES.get(family, family)} / {model}" if model else name
+
+
 def line(folder: Path) -> str:
     """One line of the table."""
     with wb.load(folder) as migration:
         operators = sum(1 for _ in migration.program.walk())
         if migration.mapping.unsupported:
             names = sorted({row.ops[-1] for row in migration.mapping.unsupported})
-            return f"| {folder.name} | {operators} | | | | unsupported: {', '.join(names)} |"
+            return f"| {title(folder.name)} | {operators} | | | | unsupported: {', '.join(names)} |"
         found = migration.verify(folder / "inputs.npz")
     largest = found.largest_error
     layer = largest.alone.error.relative if largest and largest.alone.error else 0.0
@@ -38,7 +55,7 @@ def line(folder: Path) -> str:
     output = f"{max(outputs):.1e}" if outputs else ""
     verdict = found.verdict if found.passed else found.summary
     rows = len(migration.mapping)
-    return f"| {folder.name} | {operators} | {rows} | {layer:.1e} | {output} | {verdict} |"
+    return f"| {title(folder.name)} | {operators} | {rows} | {layer:.1e} | {output} | {verdict} |"
 
 
 def main() -> None:
@@ -48,11 +65,13 @@ def main() -> None:
     with TARGET.open("w", encoding="utf-8") as file:
         file.write(HEAD)
         for folder in folders:
-            if (folder / "inputs.npz").exists() and (folder / "inference.json").exists():
+            if (folder / "inputs.npz").exists():
                 try:
                     file.write(line(folder) + "\n")
                 except wb.WorkbenchError as error:
-                    file.write(f"| {folder.name} | | | | | {error.message.splitlines()[0]} |\n")
+                    file.write(
+                        f"| {title(folder.name)} | | | | | {error.message.splitlines()[0]} |\n"
+                    )
                 file.flush()
 
 
