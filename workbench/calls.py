@@ -25,6 +25,9 @@ import numpy as np
 from workbench.ints import Symbol, values_in
 from workbench.program import Value
 
+#: How the note of a row begins where Paddle computes something else than the operator means.
+MISTAKE = "Paddle's own mistake"
+
 
 @dataclass(frozen=True, slots=True)
 class Dtype:

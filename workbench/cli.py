@@ -228,6 +228,8 @@ def _print_verdict(verification: Verification) -> None:
         for word in output.health:
             print(f"          reference is {word}: comparing it proves little")
     print(f"verdict   {verification.summary}")
+    for note in verification.notes:
+        print(f"          {note}")
     for finding in verification.diagnosis:
         print(f"cause     {finding}")
         if finding.command or finding.remedy:

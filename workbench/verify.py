@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import fx
 
+from workbench.calls import MISTAKE
 from workbench.integrity import Integrity, check_integrity
 from workbench.judging import (
     DECISIONS,
@@ -39,8 +40,8 @@ from workbench.verification import Check, LayerCheck, OutputCheck, Run, Verifica
 from workbench.weights import as_tensor
 
 __all__ = [
-    "WRONG", "check_references", "check_row", "health_of", "is_random", "judge", "overwritten",
-    "reference_tensor", "shake", "untouched", "verify",
+    "WRONG", "check_references", "check_row", "health_of", "is_incomparable", "judge",
+    "overwritten", "reference_tensor", "shake", "untouched", "verify",
 ]  # fmt: skip
 
 #: In-place operators whose first operand is only read.
@@ -74,7 +75,20 @@ def verify(
     wanted = [*(value for value in wanted if value not in lost), *mapping.program.outputs]
     references = tuple(record(process, mapping.program, arrays, wanted) for arrays in inputs)
     runs = check_references(mapping, module, references, progress)
-    return Verification(runs, time.perf_counter() - start), references
+    notes = _mistakes(mapping)
+    return Verification(runs, time.perf_counter() - start, notes), references
+
+
+def _mistakes(mapping: Mapping) -> tuple[str, ...]:
+    """What to know of rows where Paddle itself is wrong: they cannot be compared."""
+    found = [row for row in mapping.walk() if any(note.startswith(MISTAKE) for note in row.notes)]
+    names = sorted({row.op.short_name for row in found if row.op is not None})
+    if not names:
+        return ()
+    told = f"Paddle computes {', '.join(names)} by mistake ({len(found)} rows, see their notes)."
+    return (
+        f"{told} These are not compared, and the check goes on with Paddle's values after them.",
+    )
 
 
 def overwritten(program: Program) -> set[Value]:
@@ -202,6 +216,16 @@ class _Run:
         )
         return Run(described, tuple(layers), ends)
 
+    def theirs(self, value: Value) -> torch.Tensor | None:
+        """Paddle's value in the dtype that the program declares.
+
+        Where the program says bfloat16, a convolution of Paddle on a CPU keeps float32.
+        """
+        found = self.get(value)
+        if found is not None and value.dtype == "bfloat16" and found.dtype == torch.float32:
+            return found.bfloat16()
+        return found
+
     # --- alone ----------------------------------------------------------------------------------
 
     def alone(self, row: Row) -> Check:
@@ -214,12 +238,12 @@ class _Run:
             made = self.runner.alone(row.path, self.get)
         except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
             return Check("wrong", problem=first_line(error))
-        if is_random(row):  # the numbers cannot be compared, shapes and dtypes can
-            checks = (compare(made.get(v), self.get(v), None) for v in row.values)
+        if is_incomparable(row):  # the numbers cannot be compared, shapes and dtypes can
+            checks = (compare(made.get(v), self.theirs(v), None) for v in row.values)
             return next((check for check in checks if check.problem), _UNCHECKED)
         borrowed = {*self.runner.borrowed, self.integrity.orphans.get(row.path, "")} - {row.path}
         if row.is_parameter:
-            check = worst(compare(made.get(v), self.get(v), None) for v in row.values)
+            check = worst(compare(made.get(v), self.theirs(v), None) for v in row.values)
             return replace(check, verdict="wrong") if check.verdict == "rounding" else check
         try:
             wide = self.runner.alone(row.path, self.get, double=True)
@@ -227,7 +251,7 @@ class _Run:
             wide = {}
         read = next((self.get(v) for v in row.reads if v in self.reference), None)
         check = worst(
-            compare(made.get(v), self.get(v), wide.get(v), sum_noise(row.ops, read, made.get(v)))
+            compare(made.get(v), self.theirs(v), wide.get(v), sum_noise(row.ops, read, made.get(v)))
             for v in row.values
         )
         guilty = sorted(borrowed & set(self.integrity.changes))
@@ -259,7 +283,7 @@ class _Run:
         """The row fed our own values; after a random one the chain goes on with Paddle's."""
         if chain.failed:
             return {}, dict.fromkeys(row.values, _UNCHECKED)
-        random = is_random(row)
+        random = is_incomparable(row)
         try:
             made = chain.step(row.path, self._paddles if random else None)
         except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
@@ -274,7 +298,7 @@ class _Run:
         if random or row.is_parameter:
             return made, {}
         checks = {
-            value: compare(made.get(value), self.get(value), moved.get(value))
+            value: compare(made.get(value), self.theirs(value), moved.get(value))
             for value in row.values
         }
         flips = _decides(row) and any(check.failed for check in checks.values())
@@ -298,7 +322,7 @@ class _Run:
         self, inputs: list[torch.Tensor], results: dict[Value, Any], checks: dict[Value, Check]
     ) -> dict[Value, Check]:
         """The module called as people call it: it must give what its nodes gave one by one."""
-        if any(is_random(row) for row in self.mapping.walk()):
+        if any(is_incomparable(row) for row in self.mapping.walk()):
             return {}
         try:
             with torch.no_grad():
@@ -381,9 +405,9 @@ def shake(alone: Check, draw: int = 0) -> Change | None:
     return change
 
 
-def is_random(row: Row) -> bool:
-    """True for a row that draws random numbers, which cannot be compared."""
-    return any(note.startswith("random") for note in row.notes)
+def is_incomparable(row: Row) -> bool:
+    """True for a row that draws random numbers, or where Paddle itself computes by mistake."""
+    return any(note.startswith(("random", MISTAKE)) for note in row.notes)
 
 
 def _decides(row: Row) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.calls import MISTAKE
 from workbench.inputs import is_dynamic
 from workbench.mapping import Mapping, Row
 from workbench.verification import LayerCheck, Verification
@@ -51,6 +52,8 @@ def _state(row: Row, checks: list[LayerCheck], outer: bool) -> Covered:
 def _why_unchecked(row: Row, checks: list[LayerCheck], outer: bool) -> str:
     if any(note.startswith("random") for note in row.notes):
         return "random"
+    if any(note.startswith(MISTAKE) for note in row.notes):
+        return "mistake"
     if not outer:
         return "block"
     if any(check.alone.error is not None for check in checks):
