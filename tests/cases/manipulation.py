@@ -158,5 +158,8 @@ CASES = [
     # copies
     case("assign", "paddle.assign(x) * 2", x=f32("B", 3), grad=True),
     case("share_data_", "paddle._C_ops.share_data_(x) * 2", x=f32("B", 3)),
+    # Paddle's executor must not compute `a - 3` in the memory of the detached tensor
+    case("share_data_", "(lambda a: (lambda d, y: y.exp() + d.sin())(a.detach(), a - 3))(x * 1.5)",
+         x=f32("B", 3)),
     case("print", "paddle.static.Print(x)", x=f32("B", 3)),
 ]  # fmt: skip

@@ -4,3 +4,7 @@ from __future__ import annotations
 
 #: Paddle 2 programs are loaded with the PIR API off.
 LEGACY = {"FLAGS_enable_pir_api": "0"}
+
+#: Paddle's executor writes results over inputs that it thinks nobody reads again. It does not see
+#: that `x.detach()` shares the memory of `x`: after `y = x - 3` the detached tensor holds `y`.
+NEVER_IN_PLACE = {"FLAGS_pir_apply_inplace_pass": "0"}
