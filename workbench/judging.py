@@ -127,6 +127,17 @@ def health_of(reference: torch.Tensor) -> tuple[str, ...]:
     return ()
 
 
+def decides(ops: Iterable[str]) -> bool:
+    """True for operators that turn numbers into decisions."""
+    return any(name.partition(".")[2].rstrip("_") in DECISIONS for name in ops)
+
+
+def resized(ours: Any, moved: Any) -> bool:
+    """True when rounding gave the value another shape."""
+    both = isinstance(ours, torch.Tensor) and isinstance(moved, torch.Tensor)
+    return both and ours.shape != moved.shape
+
+
 def _misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:
     if tuple(ours.shape) != tuple(theirs.shape):
         return f"shape {list(ours.shape)}, Paddle has {list(theirs.shape)}"

@@ -14,6 +14,7 @@ from workbench.program import Value
 
 Lookup = Callable[[Value], "torch.Tensor | None"]
 Change = Callable[[Value, Any], Any]
+Mover = Callable[[fx.Node, Any, tuple[Any, ...], dict[str, Any], "nn.Module | None"], Any]
 _NARROW = (torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -67,8 +68,13 @@ class RowRunner:
         """Start a run of the whole model, one row at a time."""
         return Chain(self, dict(zip(self.placeholders, inputs, strict=True)))
 
-    def alone(self, row: str, reference: Lookup, double: bool = False) -> dict[Value, Any]:
-        """Run one row on reference values; returns what it makes, by program value."""
+    def alone(
+        self, row: str, reference: Lookup, double: bool = False, mover: Mover | None = None
+    ) -> dict[Value, Any]:
+        """Run one row on reference values; returns what it makes, by program value.
+
+        `mover` may put another result in place of a node's; it gets node, result, operands, module.
+        """
         env: dict[fx.Node, Any] = {}
         modules = self._modules(self.rows[row], double)
         made: dict[Value, Any] = {}
@@ -76,7 +82,15 @@ class RowRunner:
         with torch.no_grad():
             for node in self.rows[row]:
                 wanted = _Wide(node) if double else node
-                result = self.run(wanted, lambda n: self._fetch(n, env, reference, double), modules)
+
+                def fetch(read: fx.Node) -> Any:
+                    return self._fetch(read, env, reference, double)
+
+                result = self.run(wanted, fetch, modules)
+                if mover is not None:
+                    args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), fetch)
+                    module = modules.get(str(node.target)) if node.op == "call_module" else None
+                    result = mover(node, result, args, kwargs, module)
                 env[node] = widen(result) if double else result
                 value = self.value(node)
                 if value is not None:

@@ -11,30 +11,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import fx
 
+from workbench.alone import NAN_READ, check_alone, is_incomparable
 from workbench.calls import MISTAKE
 from workbench.integrity import Integrity, check_integrity
 from workbench.judging import (
-    DECISIONS,
     WRONG,
     amplified,
     compare,
+    decides,
     first_line,
     health_of,
     judge,
-    sum_noise,
+    resized,
     worst,
 )
 from workbench.mapping import Mapping, Row, walk_rows
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
-from workbench.program import ARRAY, Program, Value
+from workbench.program import Program, Value
 from workbench.row_runner import Chain, Change, RowRunner
 from workbench.verification import Check, LayerCheck, OutputCheck, Run, Verification
 from workbench.weights import as_tensor
@@ -173,7 +173,7 @@ class _Run:
         self.runner = runner
         self.reference = reference
         self.integrity = integrity or Integrity()
-        self.flipped = ""
+        self.excuse = ""
 
     def get(self, value: Value) -> torch.Tensor | None:
         """What Paddle computed, or what the file stores."""
@@ -230,34 +230,7 @@ class _Run:
 
     def alone(self, row: Row) -> Check:
         """The row fed Paddle's own inputs; a stored tensor compared with the file."""
-        if any(value.dtype == ARRAY for value in row.reads):
-            return _UNCHECKED  # what earlier rows put into the array cannot be had
-        if not row.is_parameter and not any(value in self.reference for value in row.values):
-            return _UNCHECKED
-        try:
-            made = self.runner.alone(row.path, self.get)
-        except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
-            return Check("wrong", problem=first_line(error))
-        if is_incomparable(row):  # the numbers cannot be compared, shapes and dtypes can
-            checks = (compare(made.get(v), self.theirs(v), None) for v in row.values)
-            return next((check for check in checks if check.problem), _UNCHECKED)
-        borrowed = {*self.runner.borrowed, self.integrity.orphans.get(row.path, "")} - {row.path}
-        if row.is_parameter:
-            check = worst(compare(made.get(v), self.theirs(v), None) for v in row.values)
-            return replace(check, verdict="wrong") if check.verdict == "rounding" else check
-        try:
-            wide = self.runner.alone(row.path, self.get, double=True)
-        except Exception:  # noqa: BLE001 - no float64 form: judged by epsilon alone
-            wide = {}
-        read = next((self.get(v) for v in row.reads if v in self.reference), None)
-        check = worst(
-            compare(made.get(v), self.theirs(v), wide.get(v), sum_noise(row.ops, read, made.get(v)))
-            for v in row.values
-        )
-        guilty = sorted(borrowed & set(self.integrity.changes))
-        if check.failed and guilty and row.path not in self.integrity.changes:
-            return replace(check, verdict="unchecked", problem=f"it reads {guilty[0]}, at fault")
-        return check
+        return check_alone(self.runner, row, self.get, self.theirs, self.reference, self.integrity)
 
     # --- in the chain ---------------------------------------------------------------------------
 
@@ -267,7 +240,7 @@ class _Run:
         """Every row fed our own values, beside a run with random errors; and the outputs."""
         chain, shaken = self.runner.chain(inputs), self.runner.chain(inputs)
         wanted = set(self.mapping.program.outputs)
-        self.flipped = ""
+        self.excuse = ""
         found: Chains = {}
         results: dict[Value, Any] = {}
         for row in self.mapping.rows:
@@ -301,16 +274,34 @@ class _Run:
             value: compare(made.get(value), self.theirs(value), moved.get(value))
             for value in row.values
         }
-        flips = _decides(row) and any(check.failed for check in checks.values())
-        if flips and not alone.failed and not self.flipped:
-            self.flipped = row.path
-        if not self.flipped or alone.failed:
+        if not self.excuse and not alone.failed:
+            self.excuse = self._excuse(row, alone, checks, made, moved)
+        if not self.excuse or alone.failed:
             return made, checks
-        told = f"a decision in {self.flipped} flipped"
         return made, {
-            value: Check("unchecked", check.error, problem=told) if check.failed else check
+            value: Check("unchecked", check.error, problem=self.excuse) if check.failed else check
             for value, check in checks.items()
         }
+
+    def _excuse(
+        self,
+        row: Row,
+        alone: Check,
+        checks: dict[Value, Check],
+        made: dict[Value, Any],
+        moved: dict[Value, Any],
+    ) -> str:
+        """Why this row and what follows may differ although no layer is at fault."""
+        failed = [value for value, check in checks.items() if check.failed]
+        if not failed:
+            return ""
+        if decides(row.ops):
+            return f"a decision in {row.path} flipped"
+        if alone.problem == NAN_READ:
+            return f"Paddle's NaN became a number in {row.path}, or a number NaN"
+        if any(resized(made.get(value), moved.get(value)) for value in failed):
+            return f"rounding alone changes the shape of {row.path}"
+        return ""
 
     def _paddles(self, value: Value, ours: Any) -> Any:
         theirs = self.get(value)
@@ -403,12 +394,3 @@ def shake(alone: Check, draw: int = 0) -> Change | None:
         return result + (shift * size).to(result.dtype)
 
     return change
-
-
-def is_incomparable(row: Row) -> bool:
-    """True for a row that draws random numbers, or where Paddle itself computes by mistake."""
-    return any(note.startswith(("random", MISTAKE)) for note in row.notes)
-
-
-def _decides(row: Row) -> bool:
-    return any(name.partition(".")[2].rstrip("_") in DECISIONS for name in row.ops)
