@@ -12,8 +12,12 @@ from torch import nn
 
 import workbench as wb
 from tests.conftest import SAMPLES
+from tests.oracle.case import case, f32
+from tests.oracle.check import run_paddle
 from workbench.errors import InputError
 from workbench.judging import sum_noise
+from workbench.paddle_side import reference
+from workbench.paddle_side.process import PaddleProcess
 from workbench.statistics import error_stats
 from workbench.verify import health_of, judge
 
@@ -160,6 +164,18 @@ def test_noise_of_a_sum_covers_adding_term_by_term(terms: int) -> None:
     noise = sum_noise(("pd_op.mean",), torch.from_numpy(x), torch.from_numpy(naive))
     assert error / 8 < noise < error * 8
     assert sum_noise(("pd_op.relu",), torch.from_numpy(x), torch.from_numpy(naive)) == 0.0
+
+
+def test_random_numbers_are_the_same_in_every_run_of_paddle(
+    oracle: PaddleProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_paddle(
+        case("uniform", "paddle.exp(x + paddle.rand([4, 8])) * 2", x=f32(4, 8)), oracle, tmp_path
+    )
+    monkeypatch.setattr(reference, "CHUNK_BYTES", 1)  # every value from a run of its own
+    with wb.load(tmp_path) as migration:
+        found = migration.verify([np.ones((4, 8), np.float32)])
+    assert found.passed, found.summary
 
 
 def test_scopes_are_checked_alone_and_in_the_chain(data: Path) -> None:
