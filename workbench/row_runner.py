@@ -205,7 +205,10 @@ def _sharper(value: torch.Tensor) -> torch.Tensor:
 
 def wide_copy(module: nn.Module) -> nn.Module:
     """A float64 copy of a module; the graphs of control-flow blocks ask for float64 too."""
-    wide = copy.deepcopy(module).double()
+    memo: dict[int, Any] = {}
+    for tensor in module.parameters():
+        memo[id(tensor)] = nn.Parameter(tensor.detach().double(), tensor.requires_grad)
+    wide = copy.deepcopy(module, memo).double()
     for part in wide.modules():
         if isinstance(part, fx.GraphModule):
             for node in part.graph.nodes:

@@ -139,7 +139,7 @@ def reference_tensor(reference: Reference, value: Value) -> torch.Tensor | None:
         return None
     array = reference.array(value)
     dtype = reference.dtypes[value.id]
-    return as_tensor(np.asarray(array), dtype)
+    return as_tensor(np.asarray(array), dtype, copy=False)
 
 
 @contextmanager

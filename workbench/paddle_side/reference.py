@@ -29,8 +29,11 @@ class Reference:
         return value.id in self.dtypes
 
     def array(self, value: Value) -> np.ndarray:
-        """Paddle's array for a value, in storage dtype (bfloat16 as uint16 bits)."""
-        return np.load(self._path(value), mmap_mode="r")  # type: ignore[no-any-return]
+        """Paddle's array for a value, in storage dtype (bfloat16 as uint16 bits).
+
+        Mapped anew by every call; what is written into it stays in memory.
+        """
+        return np.load(self._path(value), mmap_mode="c")  # type: ignore[no-any-return]
 
     def _path(self, value: Value) -> Path:
         return self.folder / f"v{value.id}.npy"
