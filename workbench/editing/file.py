@@ -17,7 +17,6 @@ import dataclasses
 import hashlib
 import os
 import re
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ import yaml
 from workbench.editing.merge import FIELDS
 from workbench.edits import apply_changes, changes_of
 from workbench.errors import MappingError
+from workbench.files import write_whole
 from workbench.mapping import Mapping
 
 VERSION = 1
@@ -318,30 +318,13 @@ def _digest(path: str, _changed: int, _size: int) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old or the new text, never a part."""
+    """Write the file whole, and its folder if need be; raises `MappingError`."""
     path = path.resolve()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-            os.replace(name, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
+        write_whole(path, text)
     except OSError as error:
         raise _unsaved(path, error) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 @contextlib.contextmanager
