@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import paddle
 from paddle.autograd import ir_backward
 
-from workbench.paddle_side.repairs import walk_ops
-from workbench.paddle_side.saved import load_saved
+from workbench.paddle_side.saved import store
+from workbench.paddle_side.trainable import floats, open_trainable
 
 #: Ops that bring the model's inputs and weights in.
 _SOURCES = {"builtin.parameter", "pd_op.data"}
-#: `Tensor.detach`; and a copy, since Paddle would write into the memory that it shares.
-_DETACH, _COPY = "1.share_data_", "1.assign"
 
 
 def gradients(
@@ -37,35 +33,27 @@ def gradients(
     number}: the stems that have a gradient, the ops on the way that Paddle has none for, and how
     often the program detaches a value.
     """
-    paddle.enable_static()
-    executor = paddle.static.Executor(paddle.CPUPlace())
-    program, detached = trainable_copy(program, folder)
-    loaded, feeds, _ = load_saved(program, params, executor)
-    block = loaded.global_block()
-    ops = list(block.ops)
-    results = {(p, n): value for p, op in enumerate(ops) for n, value in enumerate(op.results())}
-    named = {
-        op.attrs()["parameter_name"]: op.results()[0]
-        for op in ops
-        if op.name() == "builtin.parameter"
-    }
+    opened = open_trainable(program, params, inputs, folder)
+    feed, results = opened.feed, opened.results
     targets = [results[position, number] for position, number, _ in wanted]
-    targets += [named[name] for name, _ in parameters]
+    targets += [opened.parameters[name] for name, _ in parameters]
     stems = [stem for *_, stem in (*wanted, *parameters)]
-    ops = prepare(block, ops, detached)
-    feed = {name: np.load(path) for name, path in zip(feeds, inputs, strict=True)}
     outputs, given = [], []
-    with paddle.static.program_guard(loaded):
+    with paddle.static.program_guard(opened.loaded):
         for place, (position, number, path) in enumerate(cotangents):
             output, array = results[position, number], np.load(path)
             name = f"workbench_cotangent_{place}"
             given.append(paddle.static.data(name, array.shape, output.dtype))
             outputs.append(output)
             feed[name] = array
-        found = _differentiated(outputs, targets, given, ops)
+        found = _differentiated(outputs, targets, given, opened.ops)
     known = [(stem, value) for stem, value in zip(stems, found, strict=True) if value is not None]
-    stored = _run(executor, loaded, feed, known, folder) if known else {}
-    return {"stored": stored, "stopped": _stopped(ops, outputs), "detached": len(detached)}
+    stored: dict[str, str] = {}
+    if known:
+        values = [value for _, value in known]
+        arrays = opened.run(values, return_numpy=False)
+        stored = store([stem for stem, _ in known], values, arrays, folder)
+    return {"stored": stored, "stopped": _stopped(opened.ops, outputs), "detached": opened.detached}
 
 
 class NoGradientError(Exception):
@@ -88,85 +76,21 @@ def _differentiated(outputs: Any, targets: Any, given: Any, ops: Iterable[Any]) 
         raise
 
 
-def trainable_copy(program: str, folder: str) -> tuple[str, set[int]]:
-    """A copy that keeps what the backward pass needs, and where its `detach` ops stand.
-
-    Recurrent ops keep their states, without dropout.
-    """
-    document = json.loads(Path(program).read_text(encoding="utf-8"))
-    (outer,) = document["program"]["regions"][0]["blocks"]
-    detached = {place for place, op in enumerate(outer["ops"]) if op["#"] == _DETACH}
-    changed = False
-    for op in walk_ops(document["program"]["regions"]):
-        if op["#"] == _DETACH:
-            op["#"], changed = _COPY, True
-        for attribute in op["A"] if op["#"] == "1.rnn" else ():
-            if attribute["N"] in ("is_test", "dropout_prob"):
-                attribute["AT"]["D"] = 0.0 if attribute["N"] == "dropout_prob" else False
-                changed = True
-    if not changed:
-        return program, detached
-    copy = Path(folder) / "trainable.json"
-    copy.write_text(json.dumps(document), encoding="utf-8")
-    return str(copy), detached
-
-
-def prepare(block: Any, ops: list[Any], detached: set[int]) -> list[Any]:
-    """Let gradients reach every float value; returns the ops that compute something."""
-    kept = []
-    for position, op in enumerate(ops):
-        if op.name() == "pd_op.fetch":
-            block.remove_op(op)
-            continue
-        kept.append(op)
-        for value in op.results():
-            value.stop_gradient = position in detached or not _floats([value])
-            if value.is_combine() and value.use_empty():
-                # an unused list of tensors has no zero gradient, its items have
-                paddle.pir.set_insertion_point_after(op)
-                paddle._C_ops.builtin_split(value)
-    paddle.pir.set_insertion_point_to_block_end(block)
-    return kept
-
-
-def _run(
-    executor: Any, program: Any, feed: dict[str, Any], known: list[tuple[str, Any]], folder: str
-) -> dict[str, str]:
-    values = [value for _, value in known]
-    arrays = executor.run(program, feed=feed, fetch_list=values, return_numpy=False)
-    stored = {}
-    for (stem, value), array in zip(known, arrays, strict=True):
-        array = np.asarray(array)
-        np.save(Path(folder) / f"{stem}.npy", array)
-        declared = str(value.dtype).removeprefix("paddle.").removeprefix("DataType.").lower()
-        stored[stem] = declared if array.dtype == np.uint16 else str(array.dtype)
-    return stored
-
-
 def _stopped(ops: list[Any], outputs: Iterable[Any]) -> list[str]:
     """Names of the ops without a gradient through which outputs depend on inputs or weights."""
     derived: set[int] = set()
     for op in ops:
-        sources = _floats(op.operands_source())
+        sources = floats(op.operands_source())
         if op.name() in _SOURCES or any(value.id in derived for value in sources):
             derived.update(value.id for value in op.results())
     needed = {value.id for value in outputs}
     stopped: dict[str, None] = {}
     for op in reversed(ops):
-        if not any(value.id in needed for value in _floats(op.results())):
+        if not any(value.id in needed for value in floats(op.results())):
             continue
         without = not op.name().startswith("builtin.") and not paddle.framework.core.has_vjp(op)
-        if without and any(value.id in derived for value in _floats(op.operands_source())):
+        if without and any(value.id in derived for value in floats(op.operands_source())):
             stopped[op.name()] = None
             continue
         needed.update(value.id for value in op.operands_source() if value.initialized())
     return list(stopped)
-
-
-def _floats(values: Iterable[Any]) -> list[Any]:
-    known = [value for value in values if value.initialized()]
-    return [
-        value
-        for value in known
-        if not value.is_dense_tensor_type() or "float" in str(value.dtype).lower()
-    ]

@@ -1,4 +1,4 @@
-"""Load a saved program into Paddle."""
+"""Load a saved program into Paddle, and store what it computes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import paddle
 
 
@@ -20,3 +21,15 @@ def load_saved(program: str, params: str | None, executor: Any) -> Any:
         model_filename=Path(program).name,
         params_filename=os.path.relpath(params, Path(program).parent),
     )
+
+
+def store(stems: list[str], values: list[Any], arrays: list[Any], folder: str) -> dict[str, str]:
+    """Write fetched values to `folder/<stem>.npy`, bfloat16 as its bits; {stem: dtype}."""
+    stored = {}
+    for stem, value, array in zip(stems, values, arrays, strict=True):
+        array = np.asarray(array)
+        np.save(Path(folder) / f"{stem}.npy", array)
+        declared = str(value.dtype).removeprefix("paddle.").removeprefix("DataType.").lower()
+        # numpy has no bfloat16; any other dtype is what Paddle really computed in
+        stored[stem] = declared if array.dtype in (np.uint16, np.uint8) else str(array.dtype)
+    return stored

@@ -9,8 +9,7 @@ import numpy as np
 import paddle
 from paddle.autograd import ir_backward
 
-from workbench.paddle_side.backward import prepare, trainable_copy
-from workbench.paddle_side.saved import load_saved
+from workbench.paddle_side.trainable import open_trainable
 
 
 def train(
@@ -30,29 +29,16 @@ def train(
     [op position, result number, `.npy` file]. Gradients come from the program, updates from
     Paddle's own optimiser.
     """
-    paddle.enable_static()
-    executor = paddle.static.Executor(paddle.CPUPlace())
-    program, detached = trainable_copy(program, folder)
-    loaded, feeds, _ = load_saved(program, params, executor)
-    block = loaded.global_block()
-    ops = list(block.ops)
-    results = {(p, n): value for p, op in enumerate(ops) for n, value in enumerate(op.results())}
-    named = {
-        op.attrs()["parameter_name"]: op.results()[0]
-        for op in ops
-        if op.name() == "builtin.parameter"
-    }
-    prepare(block, ops, detached)
-    feed = {name: np.load(path) for name, path in zip(feeds, inputs, strict=True)}
-    with paddle.static.program_guard(loaded):
+    opened = open_trainable(program, params, inputs, folder)
+    with paddle.static.program_guard(opened.loaded):
         losses = []
         for place, (position, number, path) in enumerate(targets):
-            output, array = results[position, number], np.load(path)
+            output, array = opened.results[position, number], np.load(path)
             given = paddle.static.data(f"workbench_target_{place}", array.shape, output.dtype)
-            feed[f"workbench_target_{place}"] = array
+            opened.feed[f"workbench_target_{place}"] = array
             losses.append(paddle.mean((output - given) ** 2))
         loss = paddle.add_n(losses) / len(losses)
-        wanted = [named[name] for name in parameters]
+        wanted = [opened.parameters[name] for name in parameters]
         gradients = ir_backward.grad([loss], wanted, allow_unused=True)
     used = [(n, g) for n, g in zip(parameters, gradients, strict=True) if g is not None]
     fetches = [loss, *(gradient for _, gradient in used)]
@@ -60,7 +46,7 @@ def train(
     update = _Update(tensors, optimiser, options)
     found = []
     for step in range(steps + 1):
-        values = executor.run(loaded, feed=feed, fetch_list=fetches)
+        values = opened.run(fetches)
         found.append(float(values[0]))
         if step < steps:
             update.step(values[1:])

@@ -11,7 +11,7 @@ import numpy as np
 import paddle
 
 from workbench.paddle_side.backward import gradients
-from workbench.paddle_side.saved import load_saved
+from workbench.paddle_side.saved import load_saved, store
 from workbench.paddle_side.serve import Handler, serve
 from workbench.paddle_side.training import train
 
@@ -40,14 +40,7 @@ def run(
     paddle.seed(1)
     # not as numpy: Paddle refuses that for results that carry LoD, such as proposals
     results = executor.run(loaded, feed=feed, fetch_list=values, return_numpy=False)
-    stored = {}
-    for (_, _, stem), value, array in zip(fetch, values, results, strict=True):
-        array = np.asarray(array)
-        np.save(Path(folder) / f"{stem}.npy", array)
-        declared = str(value.dtype).removeprefix("paddle.").removeprefix("DataType.").lower()
-        # numpy has no bfloat16; any other dtype is what Paddle really computed in
-        stored[stem] = declared if array.dtype in (np.uint16, np.uint8) else str(array.dtype)
-    return stored
+    return store([stem for _, _, stem in fetch], values, results, folder)
 
 
 def predict(program: str, params: str | None, batches: list[list[str]], folder: str) -> None:
