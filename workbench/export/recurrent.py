@@ -18,12 +18,6 @@ from torch._C import DispatchKey
 _KEYS = (DispatchKey.CompositeImplicitAutograd, DispatchKey.Autograd)
 
 
-def _sequence(
-    x: Tensor, state: Tensor, width: int, bidirectional: bool, batch_first: bool
-) -> Tensor:
-    return x.new_empty((*x.shape[:-1], width * (2 if bidirectional else 1)))
-
-
 def _lstm(
     input: Tensor,
     hx: Sequence[Tensor],
