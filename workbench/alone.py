@@ -14,7 +14,6 @@ from workbench.accumulation import (
     moved_products,
     without_nan,
 )
-from workbench.calls import MISTAKE
 from workbench.integrity import Integrity
 from workbench.judging import compare, first_line, sum_noise, worst
 from workbench.mapping import Row
@@ -24,7 +23,7 @@ from workbench.row_runner import Lookup, RowRunner
 from workbench.statistics import largest_difference
 from workbench.verification import Check
 
-__all__ = ["NAN_READ", "check_alone", "is_incomparable"]
+__all__ = ["NAN_READ", "check_alone"]
 
 _UNCHECKED = Check("unchecked")
 
@@ -50,7 +49,7 @@ def check_alone(
     except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
         return Check("wrong", problem=first_line(error))
     theirs = {value: wanted(value) for value in row.values}
-    if is_incomparable(row):  # the numbers cannot be compared, shapes and dtypes can
+    if not row.is_comparable:  # the numbers cannot be compared, shapes and dtypes can
         checks = (compare(made.get(v), theirs[v], None) for v in row.values)
         return next((check for check in checks if check.problem), _UNCHECKED)
     borrowed = {*runner.borrowed, integrity.orphans.get(row.path, "")} - {row.path}
@@ -63,11 +62,6 @@ def check_alone(
     if check.failed and guilty and row.path not in integrity.changes:
         return replace(check, verdict="unchecked", problem=f"it reads {guilty[0]}, at fault")
     return check
-
-
-def is_incomparable(row: Row) -> bool:
-    """True for a row that draws random numbers, or where Paddle itself computes by mistake."""
-    return any(note.startswith(("random", MISTAKE)) for note in row.notes)
 
 
 def _judged(

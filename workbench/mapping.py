@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.calls import Call, Layer, Weight, calls_in, values_of
+from workbench.calls import MISTAKE, Call, Layer, Weight, calls_in, values_of
 from workbench.program import Op, Program, Value
 
 if TYPE_CHECKING:
@@ -113,6 +113,21 @@ class Row:
     def is_parameter(self) -> bool:
         """True when the row is a bare parameter or buffer."""
         return self.op is None
+
+    @property
+    def is_random(self) -> bool:
+        """True when the row draws random numbers."""
+        return any(note.startswith("random") for note in self.notes)
+
+    @property
+    def is_mistaken(self) -> bool:
+        """True where Paddle computes something else than the operator means."""
+        return any(note.startswith(MISTAKE) for note in self.notes)
+
+    @property
+    def is_comparable(self) -> bool:
+        """False when Paddle's numbers cannot be those that the row should make."""
+        return not (self.is_random or self.is_mistaken)
 
     @property
     def note(self) -> str:

@@ -19,7 +19,7 @@ from workbench.paddle_side.reference import Reference
 from workbench.program import ARRAY, Value
 from workbench.row_runner import RowRunner
 from workbench.verification import Check, LayerCheck, Run
-from workbench.verify import is_incomparable, reference_tensor, shake, untouched
+from workbench.verify import reference_tensor, shake, untouched
 
 
 def check_scopes(
@@ -89,7 +89,7 @@ class _Scope:
         """The scope alone, and the worst of its outputs in the chain."""
         makers = [self.layers[r.path].chain for r in rows if set(r.values) & set(outputs)]
         chain = worst(makers)
-        if any(is_incomparable(row) or any(v.dtype == ARRAY for v in row.reads) for row in rows):
+        if any(not row.is_comparable or any(v.dtype == ARRAY for v in row.reads) for row in rows):
             return Check("unchecked"), chain
         try:
             made = self._run(rows, outputs, shaken=False)

@@ -17,8 +17,7 @@ import numpy as np
 import torch
 from torch import fx
 
-from workbench.alone import NAN_READ, check_alone, is_incomparable
-from workbench.calls import MISTAKE
+from workbench.alone import NAN_READ, check_alone
 from workbench.integrity import Integrity, check_integrity
 from workbench.judging import (
     WRONG,
@@ -40,8 +39,8 @@ from workbench.verification import Check, LayerCheck, OutputCheck, Run, Verifica
 from workbench.weights import as_tensor
 
 __all__ = [
-    "WRONG", "check_references", "check_row", "health_of", "is_incomparable", "judge",
-    "overwritten", "reference_tensor", "shake", "untouched", "verify",
+    "WRONG", "check_references", "check_row", "health_of", "judge", "overwritten",
+    "reference_tensor", "shake", "untouched", "verify",
 ]  # fmt: skip
 
 #: In-place operators whose first operand is only read.
@@ -81,7 +80,7 @@ def verify(
 
 def _mistakes(mapping: Mapping) -> tuple[str, ...]:
     """What to know of rows where Paddle itself is wrong: they cannot be compared."""
-    found = [row for row in mapping.walk() if any(note.startswith(MISTAKE) for note in row.notes)]
+    found = [row for row in mapping.walk() if row.is_mistaken]
     names = sorted({row.op.short_name for row in found if row.op is not None})
     if not names:
         return ()
@@ -256,7 +255,7 @@ class _Run:
         """The row fed our own values; after a random one the chain goes on with Paddle's."""
         if chain.failed:
             return {}, dict.fromkeys(row.values, _UNCHECKED)
-        random = is_incomparable(row)
+        random = not row.is_comparable
         try:
             made = chain.step(row.path, self._paddles if random else None)
         except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
@@ -313,7 +312,7 @@ class _Run:
         self, inputs: list[torch.Tensor], results: dict[Value, Any], checks: dict[Value, Check]
     ) -> dict[Value, Check]:
         """The module called as people call it: it must give what its nodes gave one by one."""
-        if any(is_incomparable(row) for row in self.mapping.walk()):
+        if not all(row.is_comparable for row in self.mapping.walk()):
             return {}
         try:
             with torch.no_grad():

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.calls import MISTAKE
 from workbench.inputs import is_dynamic
 from workbench.mapping import Mapping, Row
 from workbench.verification import LayerCheck, Verification
@@ -50,9 +49,9 @@ def _state(row: Row, checks: list[LayerCheck], outer: bool) -> Covered:
 
 
 def _why_unchecked(row: Row, checks: list[LayerCheck], outer: bool) -> str:
-    if any(note.startswith("random") for note in row.notes):
+    if row.is_random:
         return "random"
-    if any(note.startswith(MISTAKE) for note in row.notes):
+    if row.is_mistaken:
         return "mistake"
     if not outer:
         return "block"
