@@ -10,7 +10,7 @@ import torch
 
 from tests.oracle.case import Case, case, f32, i64, values
 from tests.oracle.check import check
-from tests.test_gpu_operators import convert
+from tests.single_operator import convert
 from workbench.paddle_side.environment import LEGACY
 from workbench.paddle_side.process import PaddleProcess
 

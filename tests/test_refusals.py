@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from tests.cases import all_cases
-from tests.test_gpu_operators import convert
+from tests.single_operator import convert
 from workbench.builder import build
 from workbench.errors import ConversionError, UnsupportedOp
 from workbench.program import Block, Op, Program, Value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.test_gpu_operators import convert, random
+from tests.single_operator import convert, random
 
 
 @pytest.mark.parametrize(("transpose_x", "transpose_y"), [(False, False), (True, True)])

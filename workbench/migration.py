@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.errors import InputError, PaddleProcessError
+from workbench.errors import InputError
 from workbench.inputs import input_sets
 from workbench.mapping import Mapping
 from workbench.passes import run_passes
 from workbench.program import Program
 from workbench.progress import progress
 from workbench.readers.load import Loaded, load_program
-from workbench.revealing import Sample, revealing_inputs
+from workbench.revealing import Sample, revealing_samples
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
 
@@ -224,7 +224,8 @@ class Migration:
 
         module = self.convert()
         if thorough or nan:
-            samples, notes = self._revealing(inputs, nan)
+            given = [] if inputs is None else input_sets(self.program, inputs)
+            samples, notes = revealing_samples(self.program, given, self.paddle, nan)
         else:
             samples, notes = [Sample("", arrays) for arrays in input_sets(self.program, inputs)], ()
         found, self.references = verify(
@@ -260,24 +261,6 @@ class Migration:
         if not self.verification.passed:
             self.verification = replace(self.verification, diagnosis=self.diagnose())
         return self.verification
-
-    def _revealing(self, inputs: Any, nan: bool) -> tuple[list[Sample], tuple[str, ...]]:
-        """Inputs that reveal, those given by the person first; without what Paddle refuses."""
-        from workbench.paddle_side.predict import predict
-
-        given = [] if inputs is None else input_sets(self.program, inputs)
-        samples = [Sample("given", arrays) for arrays in given]
-        notes = []
-        for sample in revealing_inputs(self.program, nan):
-            if sample.optional:
-                try:
-                    list(predict(self.paddle, self.program, [sample.arrays]))
-                except PaddleProcessError:
-                    shapes = ", ".join(str(list(array.shape)) for array in sample.arrays)
-                    notes.append(f"Paddle itself does not take {sample.told} {shapes}: left out.")
-                    continue
-            samples.append(sample)
-        return samples, tuple(notes)
 
     def gradients(self, inputs: Any = None, seed: int = 0) -> GradientParity:
         """Compare the gradients of inputs and parameters with Paddle's, for one backward pass.

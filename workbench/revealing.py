@@ -6,12 +6,15 @@ values, many equal values, padding tokens, the ends of the vocabulary, and NaN o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from workbench.errors import PaddleProcessError
 from workbench.inputs import SIZES, is_dynamic, sample_inputs, vocabulary
+from workbench.paddle_side.predict import predict
+from workbench.paddle_side.process import PaddleProcess
 from workbench.program import Program, Value, is_float, is_integer
 
 #: Odd sizes; the second set where the network needs multiples of 32.
@@ -33,6 +36,27 @@ class Sample:
     told: str
     arrays: list[np.ndarray]
     optional: bool = False
+
+
+def revealing_samples(
+    program: Program,
+    given: Sequence[list[np.ndarray]],
+    process: PaddleProcess,
+    nan: bool = False,
+) -> tuple[list[Sample], tuple[str, ...]]:
+    """Inputs that reveal, after those given by the person; and what Paddle refused, in words."""
+    samples = [Sample("given", arrays) for arrays in given]
+    notes = []
+    for sample in revealing_inputs(program, nan):
+        if sample.optional:
+            try:
+                list(predict(process, program, [sample.arrays]))
+            except PaddleProcessError:
+                shapes = ", ".join(str(list(array.shape)) for array in sample.arrays)
+                notes.append(f"Paddle itself does not take {sample.told} {shapes}: left out.")
+                continue
+        samples.append(sample)
+    return samples, tuple(notes)
 
 
 def revealing_inputs(program: Program, nan: bool = False, seed: int = 0) -> list[Sample]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.calls import Layer
 from workbench.editing.calls import Slot, main_call, slots
-from workbench.editing.notation import Names, show
+from workbench.editing.names import Names
+from workbench.editing.notation import show
 from workbench.errors import MappingError
 from workbench.mapping import Mapping, Row
 from workbench.program import Value

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.small_programs import ProgramMaker, classifier
 from workbench.calls import Call, Dtype
-from workbench.editing.notation import Names, decode, encode, parse, show
+from workbench.editing.names import Names
+from workbench.editing.notation import decode, encode, parse, show
 from workbench.errors import MappingError
 from workbench.ints import Dim, Item, int_op
 from workbench.program import Value

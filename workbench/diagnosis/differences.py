@@ -9,7 +9,8 @@ from workbench.diagnosis.confusions import signature
 from workbench.diagnosis.weights import Candidate
 from workbench.editing.calls import main_call, slots
 from workbench.editing.merge import original_of
-from workbench.editing.notation import Names, show
+from workbench.editing.names import Names
+from workbench.editing.notation import show
 from workbench.editing.weight_text import step_texts
 from workbench.errors import WorkbenchError
 from workbench.mapping import Mapping, Row

@@ -12,7 +12,8 @@ from workbench import custom
 from workbench.calls import Layer, Weight
 from workbench.editing.calls import fitted, main_call, reads_of, retarget, swap, with_arguments
 from workbench.editing.merge import original_of
-from workbench.editing.notation import Names, decode
+from workbench.editing.names import Names
+from workbench.editing.notation import decode
 from workbench.editing.weight_text import with_steps
 from workbench.errors import MappingError
 from workbench.mapping import Mapping, Row

@@ -9,7 +9,8 @@ from typing import Any
 
 from workbench.calls import Weight
 from workbench.editing.calls import main_call, slots
-from workbench.editing.notation import Names, decode, encode
+from workbench.editing.names import Names
+from workbench.editing.notation import decode, encode
 from workbench.editing.targets import check_target
 from workbench.editing.weight_text import step_texts
 from workbench.errors import MappingError

@@ -9,7 +9,8 @@ import torch
 
 from workbench.calls import Weight
 from workbench.editing.calls import main_call
-from workbench.editing.notation import Names, show
+from workbench.editing.names import Names
+from workbench.editing.notation import show
 from workbench.mapping import Mapping, Row
 from workbench.program import Value
 from workbench.tables import shown_slots

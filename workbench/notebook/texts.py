@@ -8,7 +8,8 @@ from typing import Any
 
 from workbench.calls import Layer
 from workbench.editing.calls import main_call, missing_weights, slots
-from workbench.editing.notation import Names, parse
+from workbench.editing.names import Names
+from workbench.editing.notation import parse
 from workbench.errors import MappingError
 from workbench.mapping import Mapping, Row
 from workbench.signatures import REQUIRED, Argument, Signature, signature_of

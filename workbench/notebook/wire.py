@@ -12,7 +12,8 @@ from workbench import custom
 from workbench.calls import Weight
 from workbench.editing.calls import main_call, slots
 from workbench.editing.merge import original_of
-from workbench.editing.notation import Names, show
+from workbench.editing.names import Names
+from workbench.editing.notation import show
 from workbench.editing.targets import suggestions
 from workbench.editing.weight_text import FORMS, step_texts
 from workbench.errors import MappingError

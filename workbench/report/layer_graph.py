@@ -9,14 +9,15 @@ outside file, and everything that comes from the model is escaped.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from xml.sax.saxutils import escape as escape_text
 
 from workbench.mapping import Mapping, Row
 from workbench.program import Value
 from workbench.report.layer_graph_style import LEVELS, STYLE, level_of
+from workbench.report.scope_tree import Scope, scope_tree, scopes_in
 from workbench.tables import shapes_text
 
 #: Lines that an automatic folding aims at.
@@ -29,17 +30,6 @@ _CHARACTER = 6.4
 
 _GLYPHS = {"exact": "✓", "rounding": "≈", "suspicious": "▲", "wrong": "✕", "unchecked": "–"}
 _RANKS = ("", "unchecked", "exact", "rounding", "suspicious", "wrong")
-
-
-@dataclass(slots=True)
-class Scope:
-    """A scope of the module tree with what is inside, in order of first appearance."""
-
-    path: str
-    name: str
-    depth: int
-    children: dict[str, Scope | Row] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -83,34 +73,6 @@ def auto_folded(
 ) -> set[str]:
     """The scopes that `layer_graph_svg` folds by itself."""
     return _Drawing(mapping, {}, verdicts or {}).chosen_folding(most)
-
-
-def scope_tree(mapping: Mapping) -> Scope:
-    """The rows of a mapping, stored tensors apart, by the steps of their paths."""
-    root = Scope("", "", -1)
-    for row in mapping.walk():
-        if row.is_parameter:
-            continue
-        scope = root
-        scope.rows.append(row)
-        steps = row.path.split(".")
-        for depth, step in enumerate(steps[:-1]):
-            found = scope.children.get(step)
-            if not isinstance(found, Scope):
-                found = Scope(".".join(steps[: depth + 1]), step, depth)
-                scope.children[step] = found
-            scope = found
-            scope.rows.append(row)
-        scope.children[f"={steps[-1]}"] = row
-    return root
-
-
-def scopes_in(scope: Scope) -> Iterator[Scope]:
-    """Every scope inside, outer first."""
-    for child in scope.children.values():
-        if isinstance(child, Scope):
-            yield child
-            yield from scopes_in(child)
 
 
 class _Drawing:

@@ -7,7 +7,8 @@ import unicodedata
 from typing import Any
 
 from workbench.calls import Call, Layer, Weight
-from workbench.editing.notation import Names, show
+from workbench.editing.names import Names
+from workbench.editing.notation import show
 from workbench.errors import MappingError
 from workbench.mapping import Mapping, Row
 from workbench.program import Value
