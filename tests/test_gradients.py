@@ -15,9 +15,9 @@ import workbench as wb
 from tests.oracle.case import Case, case, f32
 from workbench.calls import Weight
 from workbench.errors import InputError, PaddleProcessError
-from workbench.gradients import undo
 from workbench.migration import Migration
 from workbench.paddle_side.process import PaddleProcess
+from workbench.parameter_pieces import undo
 
 
 def _loaded(folder: Path, worker: PaddleProcess) -> Migration:

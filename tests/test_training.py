@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import numpy as np
 import pytest
 
 import workbench as wb
+from tests.oracle.case import case, f32
+from tests.test_gradients import _exported
 from workbench.errors import InputError
+from workbench.paddle_side.predict import predict
 from workbench.paddle_side.process import PaddleProcess
-from workbench.training import Course, TrainingParity
+from workbench.paddle_side.reference import record
+from workbench.training_result import Course, TrainingParity
 
 
 def test_losses_agree_and_warnings_tell_what_differs(data: Path, worker: PaddleProcess) -> None:
@@ -54,3 +59,41 @@ def test_verdict(losses: tuple[float, ...], passed: bool) -> None:
     assert found.passed is passed
     assert found.summary.startswith("passed" if passed else "failed")
     assert not TrainingParity((), ()).passed
+
+
+NOISY = "fc(x + paddle.randn([4, 6]) * paddle.uniform([6], 'float32', 0.5, 1.5))"
+
+
+def test_random_numbers_are_the_same_in_every_run(
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess
+) -> None:
+    one = case("any", NOISY, x=f32(4, 6), fc="nn.Linear(6, 6)")
+    _exported(one, oracle, tmp_path)
+    migration = wb.load(tmp_path)
+    migration._process = worker
+    inputs = list(one.arrays(0).values())
+    (first,), (second,) = predict(worker, migration.program, [inputs, inputs])
+    output = migration.program.outputs[0]
+    assert (first == second).all()
+    assert (first == record(worker, migration.program, inputs, [output]).array(output)).all()
+    assert migration.gradients(inputs).passed
+    found = migration.training(inputs, steps=2)
+    assert found.passed, found.summary
+    assert found.courses[0].torch[2] < found.courses[0].torch[0]
+
+
+def test_dropout_that_is_on_is_refused(
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess
+) -> None:
+    one = case("any", "F.dropout(fc(x), 0.3)", x=f32(4, 6), fc="nn.Linear(6, 6)")
+    _exported(one, oracle, tmp_path)
+    document = json.loads((tmp_path / "inference.json").read_text())
+    for op in document["program"]["regions"][0]["blocks"][0]["ops"]:
+        for attribute in op["A"] if op["#"] == "1.dropout" else ():
+            if attribute["N"] == "is_test":
+                attribute["AT"]["D"] = False
+    (tmp_path / "inference.json").write_text(json.dumps(document))
+    migration = wb.load(tmp_path)
+    migration._process = worker
+    with pytest.raises(InputError, match="drops values at random"):
+        migration.training(list(one.arrays(0).values()))

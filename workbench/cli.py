@@ -81,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
         )  # fmt: skip
         one.add_argument("--gradients", action="store_true", help="compare gradients too")
         one.add_argument("--training", action="store_true", help="compare a few training steps too")
+        one.add_argument(
+            "--batch-norm", choices=("stored", "train"), default="stored",
+            help="statistics in --gradients and --training: as exported, or of the batch",
+        )  # fmt: skip
     for one in (migrate, verify, report, export, benchmark):
         one.add_argument(
             "--rewrite", action="append", default=[], metavar="NAME",
@@ -189,13 +193,13 @@ def _more_checks(migration: Migration, options: argparse.Namespace) -> bool:
 
     agreed = True
     if options.gradients:
-        found = migration.gradients(options.inputs)
+        found = migration.gradients(options.inputs, batch_norm=options.batch_norm)
         agreed = found.passed
         print(f"gradients {found.summary}")
         for note in found.notes:
             print(f"          {note}")
     if options.training:
-        trained = migration.training(options.inputs)
+        trained = migration.training(options.inputs, batch_norm=options.batch_norm)
         agreed = agreed and trained.passed
         print(f"training  {trained.summary}")
         for warning in trained.warnings:

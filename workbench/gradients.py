@@ -9,20 +9,23 @@ layer is compared *alone* (given Paddle's gradients of its outputs) and *in the 
 from __future__ import annotations
 
 import math
+import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import fx, nn
+from torch import fx
 
 from workbench.backward import Backward, backward
-from workbench.calls import Layer, Permuted, Reshaped, RowZeroed, Sliced, Weight, calls_in
+from workbench.batch_norm import check_batch_norm, in_training
+from workbench.calls import Sliced
 from workbench.errors import InputError
 from workbench.gradient_parity import GradientCheck, GradientParity
 from workbench.judging import compare, health_of
-from workbench.mapping import Mapping, Row
+from workbench.mapping import Mapping
 from workbench.paddle_side.gradient_reference import (
     GradientReference,
     record_gradients,
@@ -30,6 +33,7 @@ from workbench.paddle_side.gradient_reference import (
 )
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
+from workbench.parameter_pieces import Piece, parameter_pieces, total
 from workbench.program import Value, is_float
 from workbench.row_runner import RowRunner, wide_copy
 from workbench.verification import Check
@@ -46,15 +50,31 @@ def gradient_parity(
     inputs: Sequence[np.ndarray],
     process: PaddleProcess,
     seed: int = 0,
+    batch_norm: str = "stored",
 ) -> GradientParity:
     """Compare the gradients of every float input, value and parameter with Paddle's.
 
     `inputs` holds one array per model input in feed order; `seed` picks the random weights of the
-    outputs.
+    outputs; `batch_norm` is "stored" or "train" (statistics of the batch).
 
     Raises `InputError` when no output is a float tensor, `PaddleProcessError` when Paddle cannot
     differentiate the program.
     """
+    check_batch_norm(batch_norm)
+    if batch_norm == "stored":
+        return _parity(mapping, module, inputs, process, seed)
+    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
+        mapping, module, _ = in_training(mapping, module, Path(folder))
+        return _parity(mapping, module, inputs, process, seed)
+
+
+def _parity(
+    mapping: Mapping,
+    module: fx.GraphModule,
+    inputs: Sequence[np.ndarray],
+    process: PaddleProcess,
+    seed: int,
+) -> GradientParity:
     start = time.perf_counter()
     program = mapping.program
     outputs = [value for value in dict.fromkeys(program.outputs) if is_float(value.dtype)]
@@ -130,57 +150,6 @@ def _parts(name: str, pieces: Iterable[Piece]) -> bool:
     """True when the pieces of a parameter are different parts of it."""
     weights = [piece.weight for piece in pieces if piece.weight.parameter == name]
     return all(any(isinstance(step, Sliced) for step in weight.steps) for weight in weights)
-
-
-# --- parameters ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One torch parameter by its state_dict key, its layer, and where it comes from."""
-
-    key: str
-    row: str
-    weight: Weight
-
-
-def parameter_pieces(mapping: Mapping, module: nn.Module) -> list[Piece]:
-    """Every trainable torch parameter that comes from a Paddle parameter, each tensor once."""
-    tensors = dict(module.named_parameters(remove_duplicate=False))
-    unique = {id(tensor): key for key, tensor in reversed(list(module.named_parameters()))}
-    found: dict[int, Piece] = {}
-    for row in mapping.walk():
-        for key, weight in _weights(row):
-            tensor = tensors.get(row.path if row.is_parameter else f"{row.path}.{key}")
-            if tensor is not None and tensor.requires_grad:
-                found.setdefault(id(tensor), Piece(unique[id(tensor)], row.path, weight))
-    return list(found.values())
-
-
-def _weights(row: Row) -> Iterator[tuple[str, Weight]]:
-    for part in calls_in(row.call):
-        if isinstance(part, Layer):
-            yield from ((key, weight) for key, weight in part.weights.items() if weight is not None)
-
-
-def undo(weight: Weight, gradient: torch.Tensor) -> torch.Tensor:
-    """A gradient of the torch parameter as one of Paddle's parameter: the steps' transpose."""
-    shapes = [weight.shape]
-    for step in weight.steps:
-        shapes.append(step.shape(shapes[-1]))
-    for step, shape in zip(reversed(weight.steps), reversed(shapes[:-1]), strict=True):
-        if isinstance(step, Permuted):
-            gradient = gradient.permute(step.inverse().axes)
-        elif isinstance(step, Reshaped):
-            gradient = gradient.reshape(shape)
-        elif isinstance(step, Sliced):
-            whole = gradient.new_zeros(shape)
-            whole.narrow(step.axis, step.start, step.stop - step.start).copy_(gradient)
-            gradient = whole
-        elif isinstance(step, RowZeroed):
-            gradient = gradient.clone()
-            gradient[step.row] = 0
-    return gradient
 
 
 # --- comparison ---------------------------------------------------------------------------------
@@ -263,7 +232,7 @@ class _Comparison:
                 found.append(self._on_kink(check, value))
         found.reverse()
         for number, (name, pieces) in enumerate(self.pieces.items()):
-            ours = [_total(pieces, one.parameters) for one in (*self.alone, *self.chain)]
+            ours = [total(pieces, one.parameters) for one in (*self.alone, *self.chain)]
             paths = tuple(dict.fromkeys(piece.row for piece in pieces))
             found.append(self._check(name, "parameter", paths, f"p{number}", ours))
         return tuple(self._excused(check) for check in found)
@@ -336,9 +305,14 @@ class _Comparison:
 
 
 def wide_module(module: fx.GraphModule) -> fx.GraphModule:
-    """A float64 copy."""
+    """A float64 copy, in which layers share the buffers that they shared before."""
     wide = wide_copy(module)
     assert isinstance(wide, fx.GraphModule)
+    kept: dict[int, torch.Tensor] = {}
+    for key, buffer in module.named_buffers(remove_duplicate=False):
+        holder, _, leaf = key.rpartition(".")
+        owner = wide.get_submodule(holder)
+        owner._buffers[leaf] = kept.setdefault(id(buffer), owner.get_buffer(leaf))
     return wide
 
 
@@ -360,15 +334,6 @@ def _health(theirs: torch.Tensor, check: Check) -> tuple[str, ...]:
     if check.error is not None and 0 < check.error.scale <= check.tolerance:
         return ("rounding only",)
     return health_of(theirs)
-
-
-def _total(pieces: Iterable[Piece], gradients: dict[str, torch.Tensor]) -> torch.Tensor | None:
-    """The gradient of a Paddle parameter: the sum over the tensors that are made of it."""
-    found = [undo(piece.weight, gradients[piece.key]) for piece in pieces if piece.key in gradients]
-    total = None
-    for part in found:
-        total = part if total is None else total + part
-    return total
 
 
 def _readers(mapping: Mapping) -> dict[Value, tuple[str, ...]]:

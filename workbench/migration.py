@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from workbench.readers.folder import ModelFiles
     from workbench.replacing import Replacement
     from workbench.task import TaskParity
-    from workbench.training import TrainingParity
+    from workbench.training_result import TrainingParity
     from workbench.verification import Finding, Verification
 
 
@@ -262,19 +262,20 @@ class Migration:
             self.verification = replace(self.verification, diagnosis=self.diagnose())
         return self.verification
 
-    def gradients(self, inputs: Any = None, seed: int = 0) -> GradientParity:
+    def gradients(
+        self, inputs: Any = None, seed: int = 0, batch_norm: str = "stored"
+    ) -> GradientParity:
         """Compare the gradients of inputs and parameters with Paddle's, for one backward pass.
 
-        The outputs are weighted by random numbers of the `seed`. `inputs` as for `verify`; of
-        several runs the first is taken. Raises `InputError` when they do not fit or no output is a
-        float, `PaddleProcessError` when Paddle cannot differentiate the program.
+        The outputs are weighted by random numbers of the `seed`; `batch_norm="train"` takes the
+        statistics of the batch. `inputs` as for `verify`; of several runs the first is taken.
+        Raises `InputError` when they do not fit or no output is a float, `PaddleProcessError` when
+        Paddle cannot differentiate the program.
         """
         from workbench.gradients import gradient_parity
 
-        arrays = input_sets(self.program, inputs)[0]
-        self.gradient_parity = gradient_parity(
-            self.mapping, self.convert(), arrays, self.paddle, seed
-        )
+        given = self.mapping, self.convert(), input_sets(self.program, inputs)[0], self.paddle
+        self.gradient_parity = gradient_parity(*given, seed, batch_norm)
         return self.gradient_parity
 
     def diagnose(self) -> tuple[Finding, ...]:
@@ -286,9 +287,8 @@ class Migration:
 
         if self.verification is None:
             raise InputError("Nothing was verified yet.", "Call verify() first.")
-        return diagnose_all(
-            self.mapping, self.verification, self.references, self.convert(), self.rules
-        )
+        found = self.verification, self.references
+        return diagnose_all(self.mapping, *found, self.convert(), self.rules)
 
     def training(
         self,
@@ -296,20 +296,20 @@ class Migration:
         optimisers: Sequence[str] = ("SGD", "Momentum", "AdamW"),
         steps: int = 5,
         seed: int = 0,
+        batch_norm: str = "stored",
     ) -> TrainingParity:
         """Train both models for a few steps and compare the losses; the weights stay as they are.
 
-        Tells too what differs on purpose when the model is trained further. `inputs` as for
-        `gradients`. Raises `InputError` when there is nothing to train, `PaddleProcessError` when
-        Paddle cannot differentiate the program.
+        Tells too what differs on purpose when the model is trained further. `inputs` and
+        `batch_norm` as for `gradients`; with "train" the running statistics are compared too.
+        Raises `InputError` when there is nothing to train, `PaddleProcessError` as above.
         """
         from workbench.training import training_parity
 
-        arrays = input_sets(self.program, inputs)[0]
+        given = self.mapping, self.convert(), input_sets(self.program, inputs)[0], self.paddle
         self.training_parity = training_parity(
-            self.mapping, self.convert(), self._loaded.program, arrays, self.paddle, optimisers,
-            steps, seed,
-        )  # fmt: skip
+            *given, self._loaded.program, optimisers, steps, seed, batch_norm
+        )
         return self.training_parity
 
     def compare(self, earlier: Verification | str | Path) -> Comparison:

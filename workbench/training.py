@@ -1,9 +1,9 @@
 """Training parity: a few optimiser steps in both frameworks, losses side by side.
 
 Both start from the same weights and fit the outputs to the same random targets (mean squared
-distance), the network as it was exported: batch norm with its stored statistics, no dropout. The
-tolerance of a loss comes from the same steps in float64 and from float32 steps that start one
-rounding away.
+distance), the network as it was exported: batch norm with its stored statistics unless asked
+otherwise, no dropout. The tolerance of a loss comes from the same steps in float64 and from float32
+steps that start one rounding away.
 """
 
 from __future__ import annotations
@@ -12,26 +12,34 @@ import copy
 import math
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import fx
 
+from workbench.batch_norm import (
+    BatchSizes,
+    Norm,
+    check_batch_norm,
+    compare_statistics,
+    in_training,
+    statistics_of,
+)
 from workbench.errors import InputError
-from workbench.gradients import Piece, parameter_pieces, wide_module
+from workbench.gradients import wide_module
 from workbench.judging import NOISE_FACTOR
 from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
-from workbench.program import Program, Value
+from workbench.parameter_pieces import Piece, parameter_pieces
+from workbench.program import Program, Value, is_float
+from workbench.training_notes import training_notes
+from workbench.training_result import Course, TrainingParity
 from workbench.verify import reference_tensor
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Optimisers by their common name, with options in Paddle's words and in torch's. The learning rate
 #: of those without one follows from the first gradient, so that the steps converge.
@@ -55,116 +63,52 @@ EPSILONS = 64.0
 FEWEST_RUNS, MOST_RUNS = 2, 12
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
-    """One optimiser's steps: losses before each step and after the last, and what they may differ.
-
-    `updates` is how far the two frameworks' changes of all weights are apart, over their size.
-    """
-
-    optimiser: str
-    options: tuple[tuple[str, float], ...]
-    paddle: tuple[float, ...]
-    torch: tuple[float, ...]
-    tolerance: tuple[float, ...]
-    updates: float
-
-    @property
-    def passed(self) -> bool:
-        """True when every loss agrees within its tolerance and all are numbers."""
-        return self.ratio <= 1
-
-    @property
-    def ratio(self) -> float:
-        """The largest difference of a loss over its tolerance."""
-        lines = zip(self.paddle, self.torch, self.tolerance, strict=True)
-        found = [abs(a - b) / t if t else math.inf if a != b else 0.0 for a, b, t in lines]
-        return max((math.inf if math.isnan(one) else one for one in found), default=0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingParity:
-    """The result of `m.training()`: a course for each optimiser, and what differs on purpose."""
-
-    inputs: tuple[str, ...]
-    courses: tuple[Course, ...]
-    warnings: tuple[str, ...] = ()
-    seconds: float = 0.0
-
-    @property
-    def passed(self) -> bool:
-        """True when the losses of every optimiser agree."""
-        return bool(self.courses) and all(course.passed for course in self.courses)
-
-    @property
-    def summary(self) -> str:
-        """One sentence for a person."""
-        told = ", ".join(
-            f"{course.optimiser} {'agrees' if course.passed else 'differs'} ({course.ratio:.2g}× "
-            "its tolerance)"
-            for course in self.courses
-        )
-        steps = len(self.courses[0].torch) - 1 if self.courses else 0
-        return f"{'passed' if self.passed else 'failed'}: losses over {steps} steps: {told}"
-
-    def frame(self) -> pd.DataFrame:
-        """One line a step and optimiser."""
-        import pandas as pd
-
-        lines = [
-            {"optimiser": course.optimiser, "step": step, "paddle": a, "torch": b, "tolerance": t}
-            for course in self.courses
-            for step, (a, b, t) in enumerate(
-                zip(course.paddle, course.torch, course.tolerance, strict=True)
-            )
-        ]
-        return pd.DataFrame(lines)
-
-    def __repr__(self) -> str:
-        return f"TrainingParity({self.summary})"
-
-    def _repr_html_(self) -> str:
-        from workbench.report.parity_fragments import training_html
-
-        return training_html(self)
-
-
 def training_parity(
     mapping: Mapping,
     module: fx.GraphModule,
-    source: Program,
     inputs: Sequence[np.ndarray],
     process: PaddleProcess,
+    source: Program,
     optimisers: Iterable[str] = tuple(OPTIMISERS),
     steps: int = 5,
     seed: int = 0,
+    batch_norm: str = "stored",
 ) -> TrainingParity:
     """Train both models for a few steps with each optimiser; the module itself is not changed.
 
-    `source` is the program before passes. Raises `InputError` for an unknown optimiser or a model
-    with nothing to train, `PaddleProcessError` when Paddle cannot differentiate it.
+    `source` is the program before passes. `batch_norm` is "stored" (statistics as exported) or
+    "train" (those of the batch; the running ones are compared too). Raises `InputError` for an
+    unknown optimiser or a model with nothing to train, `PaddleProcessError` when Paddle cannot
+    differentiate it.
     """
     start = time.perf_counter()
-    setting = _setting(mapping, module, inputs, process, seed)
-    courses = []
-    for name in optimisers:
+    names = list(optimisers)
+    check_batch_norm(batch_norm)
+    for name in names:
         if name not in OPTIMISERS:
             raise InputError(f"There is no optimiser {name!r} here.", f"Use {list(OPTIMISERS)}.")
-        courses.append(_course(name, setting, module, process, steps))
+    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
+        norms: list[Norm] = []
+        if batch_norm == "train":
+            mapping, module, norms = in_training(mapping, module, Path(folder))
+        setting = _setting(mapping, module, inputs, process, seed, norms)
+        courses = tuple(_course(name, setting, process, steps) for name in names)
     described = tuple(
         f"{value.label} {list(array.shape)}"
         for value, array in zip(mapping.program.inputs, inputs, strict=True)
     )
-    warnings = tuple(_warnings(mapping, source, setting.pieces))
-    return TrainingParity(described, tuple(courses), warnings, time.perf_counter() - start)
+    notes = tuple(training_notes(mapping, source, setting.pieces))
+    return TrainingParity(described, courses, notes, time.perf_counter() - start, batch_norm)
 
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
     program: Program
+    module: fx.GraphModule
     reference: Reference
     targets: dict[Value, torch.Tensor]
     pieces: list[Piece]
+    norms: list[Norm]
 
     @property
     def names(self) -> list[str]:
@@ -177,13 +121,15 @@ def _setting(
     inputs: Sequence[np.ndarray],
     process: PaddleProcess,
     seed: int,
+    norms: list[Norm],
 ) -> _Setting:
     program = mapping.program
     outputs = [value for value in dict.fromkeys(program.outputs) if value.dtype == "float32"]
     pieces = parameter_pieces(mapping, module)
     if not outputs or not pieces:
         raise InputError("There is nothing to train: no float32 output or no trainable parameter.")
-    reference = record(process, program, inputs, program.outputs)
+    drawn = drawn_values(mapping)
+    reference = record(process, program, inputs, [*program.outputs, *drawn])
     random = np.random.default_rng(seed)
     targets = {}
     for value in outputs:
@@ -192,30 +138,41 @@ def _setting(
         spread = float(output.std()) if output.numel() > 1 else 1.0
         noise = torch.from_numpy(random.normal(size=tuple(output.shape))).to(output.dtype)
         targets[value] = output + noise * (spread or 1.0)
-    return _Setting(program, reference, targets, pieces)
+    module = with_drawn_values(module, drawn, reference)
+    return _Setting(program, module, reference, targets, pieces, norms)
 
 
-def _course(
-    name: str, setting: _Setting, module: fx.GraphModule, process: PaddleProcess, steps: int
-) -> Course:
+def _course(name: str, setting: _Setting, process: PaddleProcess, steps: int) -> Course:
     options, kind, ours = OPTIMISERS[name]
+    module, norms = setting.module, setting.norms
     if "lr" not in ours:
         rate = _rate(copy.deepcopy(module), setting)
         options, ours = {"learning_rate": rate, **options}, {"lr": rate, **ours}
-    theirs, trained = _paddles(name, options, setting, process, steps)
     plain = copy.deepcopy(module)
+    sizes = BatchSizes(plain, norms)
     losses = _torchs(plain, kind, ours, setting, steps)
-    wide = _torchs(wide_module(module), kind, ours, setting, steps)
-    noises = np.abs(np.subtract(losses, wide))
-    for seed in range(1, MOST_RUNS + 1):
-        shaken = _torchs(_shaken(module, seed), kind, ours, setting, steps)
-        noises = np.maximum(noises, np.abs(np.subtract(losses, shaken)))
+    sizes.close()
+    theirs, trained = _paddles(name, options, setting, process, steps)
+    other = wide_module(module)
+    noises, others = np.zeros(steps + 1), []
+    for seed in range(MOST_RUNS + 1):
+        if seed:
+            other = _shaken(module, seed)
+        found = _torchs(other, kind, ours, setting, steps)
+        noises = np.maximum(noises, np.abs(np.subtract(losses, found)))
+        others.append(statistics_of(other, norms))
         tolerance = _tolerance(noises, losses)
-        if seed >= FEWEST_RUNS and (np.abs(np.subtract(losses, theirs)) <= tolerance).all():
+        agree = (np.abs(np.subtract(losses, theirs)) <= tolerance).all()
+        if seed >= FEWEST_RUNS and agree:
             break
+    statistics = compare_statistics(
+        norms, statistics_of(module, norms), statistics_of(plain, norms), others, trained,
+        sizes.found,
+    )  # fmt: skip
     return Course(
         name, tuple(options.items()), tuple(theirs), tuple(losses),
         tuple(float(bound) for bound in tolerance), _apart(module, plain, trained, setting.pieces),
+        statistics,
     )  # fmt: skip
 
 
@@ -239,15 +196,16 @@ def _paddles(
             file = f"{folder}/target{number}.npy"
             np.save(file, tensor.numpy())
             targets.append([*program.positions[value.id], file])
+        kept = list(dict.fromkeys(w.parameter for n in setting.norms for w in n.weights.values()))
         losses = process.ask(
             "train", program=str(program.source),
             params=str(program.params_file) if program.params_file else None,
-            inputs=files, targets=targets, parameters=setting.names, optimiser=name,
+            inputs=files, targets=targets, parameters=setting.names, kept=kept, optimiser=name,
             options=options, steps=steps, folder=folder,
         )  # fmt: skip
         trained = {
             name: np.load(Path(folder) / f"p{number}.npy")
-            for number, name in enumerate(setting.names)
+            for number, name in enumerate([*setting.names, *kept])
         }
     return [float(loss) for loss in losses], trained
 
@@ -331,51 +289,36 @@ def _apart(
     return math.sqrt(apart / length) if length else math.sqrt(apart)
 
 
-# --- what differs on purpose ----------------------------------------------------------------------
+# --- random operators -----------------------------------------------------------------------------
 
 
-def _warnings(mapping: Mapping, source: Program, pieces: Sequence[Piece]) -> Iterator[str]:
-    """What a person should know who trains the converted model further."""
-    ops = list(source.walk())
-    names = {op.short_name for op in ops}
-    if names & {"batch_norm", "batch_norm_", "sync_batch_norm_"}:
-        yield (
-            "Batch norm was exported with its stored statistics. When it is trained, Paddle keeps "
-            "the biased variance of a batch, PyTorch the unbiased one (n / (n - 1)); Paddle's "
-            "momentum is the share of the old value, and has become 1 - momentum here."
-        )
-    modes = {op.attributes.get("mode") for op in ops if "dropout" in op.short_name}
-    kept = any(row.target.startswith("nn.Dropout") for row in mapping.walk())
-    if modes and kept:
-        yield (
-            "Dropout was exported switched off; it is nn.Dropout here, which model.train() turns "
-            "on. PyTorch scales while training, as Paddle's mode upscale_in_train does."
-        )
-    elif modes:
-        yield "Dropout was exported switched off and left no layer: add it to train the model."
-    if "downscale_in_infer" in modes:
-        yield (
-            "Dropout in mode downscale_in_infer multiplies by 1 - p at inference, which is kept as "
-            "it is: drop without scaling when you train the model."
-        )
-    if any(op.short_name == "rnn" and op.attributes.get("dropout_prob") for op in ops):
-        yield "The recurrent layers had dropout between them; an exported program leaves it out."
-    made = {value: op.short_name for op in ops for value in op.outputs.values()}
-    if any(made.get(value) == "softmax" for value in source.outputs):
-        yield (
-            "The model ends in a softmax: train PyTorch's cross_entropy on the values before "
-            "it. Both ignore label -100 by default; a Paddle model that was trained with another "
-            "ignore_index, soft labels or class weights needs the same arguments in PyTorch."
-        )
-    shared: dict[str, int] = {}
-    for piece in pieces:
-        shared[piece.weight.parameter] = shared.get(piece.weight.parameter, 0) + 1
-    sliced = {p.weight.parameter for p in pieces if p.weight.final_shape != p.weight.shape}
-    tied = [name for name, count in shared.items() if count > 1 and name not in sliced]
-    for name in tied:
-        yield f"{name} is one parameter in Paddle and {shared[name]} in PyTorch: they drift apart."
-    yield (
-        "Weight decay: a number given to Paddle's SGD or Momentum is L2 decay, added to the "
-        "gradient, as in PyTorch; AdamW's is apart from it in both. Learning rates and decay set "
-        "per parameter (ParamAttr) and gradient clipping are not in the exported program."
-    )
+def drawn_values(mapping: Mapping) -> list[Value]:
+    """What random operators draw; raises `InputError` where a gradient passes through the draw."""
+    rows = [row for row in mapping.rows if row.is_random]
+    for row in rows:
+        if any("dropout" in op or op.endswith("rrelu") for op in row.ops):
+            raise InputError(
+                f"{row.path} drops values at random, and the frameworks draw other numbers.",
+                "Export the model in eval mode to compare its training.",
+            )
+    return [value for row in rows for value in row.values if is_float(value.dtype)]
+
+
+def with_drawn_values(
+    module: fx.GraphModule, drawn: Sequence[Value], reference: Reference
+) -> fx.GraphModule:
+    """A copy in which Paddle's random numbers, the same at every step, take the place of ours."""
+    if not drawn:
+        return module
+    made = copy.deepcopy(module)
+    for node in list(made.graph.nodes):
+        value = node.meta.get("value")
+        tensor = reference_tensor(reference, value) if value in drawn else None
+        if tensor is None:
+            continue
+        name = f"drawn_{node.name}"
+        made.register_buffer(name, tensor)
+        with made.graph.inserting_after(node):
+            node.replace_all_uses_with(made.graph.get_attr(name))
+    made.recompile()
+    return made

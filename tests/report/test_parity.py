@@ -20,7 +20,7 @@ from workbench.report.parity_fragments import (
 )
 from workbench.report.report import write_report
 from workbench.task import Disagreement, TaskParity
-from workbench.training import Course, TrainingParity
+from workbench.training_result import Course, StatisticsCheck, TrainingParity
 from workbench.verification import Check, Finding
 
 
@@ -54,7 +54,15 @@ def _full(names: tuple[str, ...]) -> Full:
     now = replace(now, diagnosis=(finding,))
     different = Disagreement(names[0], names[1], names[2])
     task = TaskParity(names[0], 0.9, 0.89, 0.99, 100, (0.945, 0.998), (different,), names[1])
-    course = Course(names[0], (("lr", 0.1),), (1.0, 0.5), (1.0, 0.6), (1e-6, 1e-6), 0.2)
+    course = Course(
+        names[0],
+        (("lr", 0.1),),
+        (1.0, 0.5),
+        (1.0, 0.6),
+        (1e-6, 1e-6),
+        0.2,
+        (StatisticsCheck(names[2], names[3], check(0.1), 0.1, 1.5),),
+    )
     training = TrainingParity((names[1],), (course,), (names[2],))
     return Full(
         mapping, now, training_parity=training, gradient_parity=_gradients(names, 1),

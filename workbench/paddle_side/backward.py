@@ -51,7 +51,7 @@ def gradients(
     stored: dict[str, str] = {}
     if known:
         values = [value for _, value in known]
-        arrays = opened.run(values, return_numpy=False)
+        arrays = opened.run(values)
         stored = store([stem for stem, _ in known], values, arrays, folder)
     return {"stored": stored, "stopped": _stopped(opened.ops, outputs), "detached": opened.detached}
 

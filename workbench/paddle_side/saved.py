@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import paddle
 
+#: Where the random numbers of every run begin.
+SEED = 1
+
 
 def load_saved(program: str, params: str | None, executor: Any) -> Any:
     """Paddle's (program, feed names, fetched values) of a saved model."""
@@ -21,6 +24,18 @@ def load_saved(program: str, params: str | None, executor: Any) -> Any:
         model_filename=Path(program).name,
         params_filename=os.path.relpath(params, Path(program).parent),
     )
+
+
+def run_saved(
+    executor: Any, loaded: Any, feed: dict[str, np.ndarray], fetches: list[Any]
+) -> list[Any]:
+    """Values of a loaded program. Random operators draw the same numbers in every run.
+
+    A backward pass, a training step or a further chunk of values so belongs to the forward values
+    that were recorded before. Not as numpy: Paddle refuses that for results that carry LoD.
+    """
+    paddle.seed(SEED)
+    return list(executor.run(loaded, feed=feed, fetch_list=fetches, return_numpy=False))
 
 
 def store(stems: list[str], values: list[Any], arrays: list[Any], folder: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ import numpy as np
 import paddle
 
 from workbench.paddle_side.repairs import walk_ops
-from workbench.paddle_side.saved import load_saved
+from workbench.paddle_side.saved import load_saved, run_saved
 
 #: `Tensor.detach`; and a copy, since Paddle would write into the memory that it shares.
 _DETACH, _COPY = "1.share_data_", "1.assign"
@@ -32,12 +32,9 @@ class Trainable:
     feed: dict[str, np.ndarray]
     detached: int
 
-    def run(self, fetches: list[Any], return_numpy: bool = True) -> list[Any]:
+    def run(self, fetches: list[Any]) -> list[Any]:
         """The values for the feed."""
-        found = self.executor.run(
-            self.loaded, feed=self.feed, fetch_list=fetches, return_numpy=return_numpy
-        )
-        return list(found)
+        return run_saved(self.executor, self.loaded, self.feed, fetches)
 
 
 def open_trainable(program: str, params: str | None, inputs: list[str], folder: str) -> Trainable:

@@ -18,12 +18,16 @@ def train(
     inputs: list[str],
     targets: list[list[Any]],
     parameters: list[str],
+    kept: list[str],
     optimiser: str,
     options: dict[str, float],
     steps: int,
     folder: str,
 ) -> list[float]:
     """Losses before each step and after the last; trained parameters to `folder/p<n>.npy`.
+
+    After the parameters come the variables in `kept`, which the program itself writes: the running
+    statistics of batch norm.
 
     The loss is the mean over the outputs of their mean squared distance to `targets`, which lists
     [op position, result number, `.npy` file]. Gradients come from the program, updates from
@@ -46,11 +50,11 @@ def train(
     update = _Update(tensors, optimiser, options)
     found = []
     for step in range(steps + 1):
-        values = opened.run(fetches)
+        values = [np.asarray(value) for value in opened.run(fetches)]
         found.append(float(values[0]))
         if step < steps:
             update.step(values[1:])
-    for number, name in enumerate(parameters):
+    for number, name in enumerate([*parameters, *kept]):
         np.save(Path(folder) / f"p{number}.npy", np.asarray(_tensor(name)))
     return found
 

@@ -11,7 +11,7 @@ import numpy as np
 import paddle
 
 from workbench.paddle_side.backward import gradients
-from workbench.paddle_side.saved import load_saved, store
+from workbench.paddle_side.saved import load_saved, run_saved, store
 from workbench.paddle_side.serve import Handler, serve
 from workbench.paddle_side.training import train
 
@@ -36,10 +36,7 @@ def run(
         if op.name() == "pd_op.fetch":
             block.remove_op(op)
     feed = {name: np.load(path) for name, path in zip(feeds, inputs, strict=True)}
-    # values are fetched in several runs, which must draw the same random numbers
-    paddle.seed(1)
-    # not as numpy: Paddle refuses that for results that carry LoD, such as proposals
-    results = executor.run(loaded, feed=feed, fetch_list=values, return_numpy=False)
+    results = run_saved(executor, loaded, feed, values)
     return store([stem for _, _, stem in fetch], values, results, folder)
 
 
@@ -50,7 +47,7 @@ def predict(program: str, params: str | None, batches: list[list[str]], folder: 
     loaded, feeds, fetches = load_saved(program, params, executor)
     for batch, files in enumerate(batches):
         feed = {name: np.load(path) for name, path in zip(feeds, files, strict=True)}
-        results = executor.run(loaded, feed=feed, fetch_list=fetches, return_numpy=False)
+        results = run_saved(executor, loaded, feed, fetches)
         for number, (value, array) in enumerate(zip(fetches, results, strict=True)):
             array = np.asarray(array)
             if array.dtype == np.uint16 and "bfloat16" in str(value.dtype).lower():

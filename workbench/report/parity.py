@@ -10,7 +10,7 @@ from workbench.coverage import Gap, find_gaps
 from workbench.gradient_parity import GradientCheck, GradientParity
 from workbench.report.entries import check_entry
 from workbench.task import TaskParity
-from workbench.training import TrainingParity
+from workbench.training_result import StatisticsCheck, TrainingParity
 from workbench.verification import VERDICTS, Verification
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ def _training(found: TrainingParity) -> dict[str, Any]:
         "status": "passed" if found.passed else "failed",
         "inputs": list(found.inputs),
         "warnings": list(found.warnings),
+        "batch_norm": found.batch_norm,
         "courses": [
             {
                 "optimiser": course.optimiser,
@@ -154,9 +155,20 @@ def _training(found: TrainingParity) -> dict[str, Any]:
                 "ratio": course.ratio,
                 "updates": course.updates,
                 "passed": course.passed,
+                "statistics": [_statistic(one) for one in course.worst_statistics],
             }
             for course in found.courses
         ],
+    }
+
+
+def _statistic(found: StatisticsCheck) -> dict[str, Any]:
+    return {
+        "path": found.path,
+        "key": found.key,
+        "apart": found.apart,
+        "factor": found.factor,
+        **_brief(check_entry(found.check)),
     }
 
 

@@ -9,7 +9,7 @@ from workbench.gradient_parity import GradientCheck, GradientParity
 from workbench.report.pieces import ROWS, box, code, facts, folded, head, more, table, word
 from workbench.report.words import SIGNS, dims, scientific, times, visible
 from workbench.task import TaskParity
-from workbench.training import TrainingParity
+from workbench.training_result import TrainingParity
 
 
 def gradients_html(found: GradientParity) -> str:
@@ -88,5 +88,19 @@ def training_html(found: TrainingParity) -> str:
     return box(
         head("Training parity", visible(found.summary)),
         table(("optimiser", "step", "Paddle", "PyTorch", "tolerance"), lines, "crrrr"),
+        _statistics(found),
         facts([("note", visible(warning)) for warning in found.warnings]),
     )
+
+
+def _statistics(found: TrainingParity) -> Markup:
+    """The running statistics of batch norm closest to their tolerance, or beyond it."""
+    lines = [
+        (course.optimiser, code(one.path), one.key, scientific(one.apart), f"{one.factor:.6g}",
+         scientific(one.check.error.relative) if one.check.error else "", times(one.check.ratio),
+         word(one.check.verdict, SIGNS))
+        for course in found.courses
+        for one in course.worst_statistics[:3]
+    ]  # fmt: skip
+    names = ("optimiser", "batch norm", "", "apart", "n / (n - 1)", "error", "÷", "verdict")
+    return table(names, lines, "cccrrrrc") if lines else Markup("")
