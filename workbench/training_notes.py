@@ -33,6 +33,11 @@ def training_notes(mapping: Mapping, source: Program, pieces: Sequence[Piece]) -
             "Dropout in mode downscale_in_infer multiplies by 1 - p at inference, which is kept as "
             "it is: drop without scaling when you train the model."
         )
+    if any("quantize_dequantize" in name for name in names):
+        yield (
+            "Gradients go straight through the simulated quantisation, as in Paddle. Its scales "
+            "stay as they were exported, where Paddle's training goes on collecting them."
+        )
     if any(op.short_name == "rnn" and op.attributes.get("dropout_prob") for op in ops):
         yield "The recurrent layers had dropout between them; an exported program leaves it out."
     made = {value: op.short_name for op in ops for value in op.outputs.values()}

@@ -87,8 +87,10 @@ from workbench.functions.pooling import (
 from workbench.functions.quantisation import (
     absolute_maximum,
     dequantize_log,
+    is_training,
     quantize,
     quantize_by_maximum,
+    straight_through,
 )
 from workbench.functions.recurrent import (
     crf_decoding,
@@ -189,6 +191,7 @@ __all__ = [
     "int_tensor",
     "is_close",
     "is_empty",
+    "is_training",
     "kept",
     "l2_normalize",
     "linspace",
@@ -242,6 +245,7 @@ __all__ = [
     "source_positions",
     "spectral_norm",
     "stacked",
+    "straight_through",
     "swiglu",
     "temporal_shift",
     "unique",

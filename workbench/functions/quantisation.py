@@ -18,6 +18,20 @@ def quantize(x: Tensor, scale: Tensor, limit: int, half_even: bool = True) -> Te
     return (whole.abs() + 0.5).floor() * whole.sign()
 
 
+def straight_through(x: Tensor, out: Tensor) -> Tensor:
+    """`out`, whose gradient goes to `x` unchanged: so Paddle trains through rounding.
+
+    Of no effect on the values; exported graphs hold nothing of it.
+    """
+    return out.detach() + (x - x.detach()).nan_to_num(0.0) if is_training(x) else out
+
+
+def is_training(x: Tensor) -> bool:
+    """True when gradients are wanted through `x`, and no graph is being exported."""
+    exporting = torch.jit.is_tracing() or torch.compiler.is_exporting()  # type: ignore
+    return x.requires_grad and torch.is_grad_enabled() and not exporting
+
+
 def absolute_maximum(x: Tensor, axis: int | None = None) -> Tensor:
     """The greatest absolute value, of each channel when an axis is given; 1-D."""
     if axis is None:
@@ -30,10 +44,10 @@ def quantize_by_maximum(
     dequantize: bool = False,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Quantised `x` (or what that stands for) and its scale, the greatest absolute value."""
-    scale = absolute_maximum(x, axis)
+    scale = absolute_maximum(x.detach() if dequantize and is_training(x) else x, axis)
     wide = scale if axis is None else scale.reshape([-1] + [1] * (x.dim() - 1 - axis))
     out = quantize(x, wide, limit, half_even)
-    return (out * wide / limit if dequantize else out), scale
+    return (straight_through(x, out * wide / limit) if dequantize else out), scale
 
 
 def dequantize_log(x: Tensor, table: Tensor) -> Tensor:

@@ -127,7 +127,7 @@ def quantize_by_scale(
     options = {} if round_type == 0 else {"half_even": False}
     out = call("fn.quantize", x, in_scale, limit, **options)
     if "quantize_dequantize" in op.name:
-        out = out * in_scale / limit
+        out = call("fn.straight_through", x, out * in_scale / limit)
     return Result(out, {"out": ()})
 
 
