@@ -36,9 +36,10 @@ from workbench.diagnosis import diagnose
 from workbench.errors import WorkbenchError
 from workbench.integrity import check_integrity
 from workbench.judging import compare
-from workbench.row_runner import RowRunner
+from workbench.paddle_values import reference_tensor
+from workbench.row_runner import RowRunner, untouched
 from workbench.verification import Run, Verification
-from workbench.verify import check_references, check_row, reference_tensor, untouched
+from workbench.verify import check_references, check_row
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ("digits_classifier", "crnn_recognizer", "transformer_encoder", "legacy_classifier")

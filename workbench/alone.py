@@ -15,98 +15,118 @@ from workbench.accumulation import (
     without_nan,
 )
 from workbench.integrity import Integrity
-from workbench.judging import compare, first_line, sum_noise, worst
+from workbench.judging import compare, compare_again, first_line, sum_noise, worst
 from workbench.mapping import Row
-from workbench.paddle_side.reference import Reference
+from workbench.paddle_values import PaddleValues
 from workbench.program import ARRAY, Value
-from workbench.row_runner import Lookup, RowRunner
+from workbench.row_runner import RowRunner
 from workbench.statistics import largest_difference
 from workbench.verification import Check
 
 __all__ = ["NAN_READ", "check_alone"]
 
 _UNCHECKED = Check("unchecked")
+#: A layer that uses less than this of the smallest tolerance there is passes without a float64 run.
+PLAIN = 0.75
 
 
-def check_alone(
-    runner: RowRunner,
-    row: Row,
-    get: Lookup,
-    wanted: Lookup,
-    reference: Reference,
-    integrity: Integrity,
-) -> Check:
-    """Check one row on Paddle's values, which `get` looks up; a stored tensor against the file.
-
-    `wanted` looks up what the row should make.
-    """
+def check_alone(runner: RowRunner, row: Row, paddles: PaddleValues, integrity: Integrity) -> Check:
+    """Check one row on Paddle's values; a stored tensor against the file."""
     if any(value.dtype == ARRAY for value in row.reads):
         return _UNCHECKED  # what earlier rows put into the array cannot be had
-    if not row.is_parameter and not any(value in reference for value in row.values):
+    if not row.is_parameter and not any(paddles.is_recorded(value) for value in row.values):
         return _UNCHECKED
     try:
-        made = runner.alone(row.path, get)
+        made = runner.alone(row.path, paddles.get)
     except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
         return Check("wrong", problem=first_line(error))
-    theirs = {value: wanted(value) for value in row.values}
-    if not row.is_comparable:  # the numbers cannot be compared, shapes and dtypes can
-        checks = (compare(made.get(v), theirs[v], None) for v in row.values)
-        return next((check for check in checks if check.problem), _UNCHECKED)
     borrowed = {*runner.borrowed, integrity.orphans.get(row.path, "")} - {row.path}
     if row.is_parameter:
-        check = worst(compare(made.get(v), theirs[v], None) for v in row.values)
+        check = worst(compare(made.get(v), paddles.declared(v), None) for v in row.values)
         return replace(check, verdict="wrong") if check.verdict == "rounding" else check
-    read = next((get(v) for v in row.reads if v in reference), None)
-    check = _judged(runner, row, get, made, theirs, read)
+    alone = _Alone(runner, row, paddles, made)
+    if not row.is_comparable:  # the numbers cannot be compared, shapes and dtypes can
+        return next((check for check in alone.plain.values() if check.problem), _UNCHECKED)
+    check = alone.check()
     guilty = sorted(borrowed & set(integrity.changes))
     if check.failed and guilty and row.path not in integrity.changes:
         return replace(check, verdict="unchecked", problem=f"it reads {guilty[0]}, at fault")
     return check
 
 
-def _judged(
-    runner: RowRunner,
-    row: Row,
-    get: Lookup,
-    made: dict[Value, Any],
-    theirs: dict[Value, torch.Tensor | None],
-    read: torch.Tensor | None,
-) -> Check:
-    """The verdict, with the noise that is needed to reach it: none where all bits agree."""
-    if all(_same(made.get(value), theirs[value]) for value in row.values):
-        return worst(compare(made.get(v), theirs[v], None) for v in row.values)
-    try:
-        wide = runner.alone(row.path, get, double=True)
-    except Exception:  # noqa: BLE001 - no float64 form: judged by epsilon alone
-        wide = {}
-    wide = {value: finite_noise(made.get(value), wide.get(value)) for value in row.values}
-    least = {value: sum_noise(row.ops, read, made.get(value)) for value in row.values}
+class _Alone:
+    """What a row made, and the noise that is needed to judge it: as little as will do."""
 
-    def judged(ours: dict[Value, Any], paddles: dict[Value, Any]) -> Check:
-        return worst(compare(ours.get(v), paddles[v], wide[v], least[v]) for v in row.values)
+    def __init__(
+        self, runner: RowRunner, row: Row, paddles: PaddleValues, made: dict[Value, Any]
+    ) -> None:
+        self.runner, self.row, self.paddles, self.made = runner, row, paddles, made
+        self.plain = {
+            v: compare(made.get(v), paddles.declared(v), None, size=paddles.size(v))
+            for v in row.values
+        }
 
-    check = judged(made, theirs)
-    if not check.failed or check.error is None:
-        return check
-    moved = runner.alone(row.path, get, mover=moved_products)
-    for value in row.values:
-        least[value] = max(least[value], _moved_by(made.get(value), moved.get(value)))
-    check = judged(made, theirs)
-    if check.failed and may_lose_nan(row.ops, map(get, row.reads)):
-        kept = {v: without_nan(made.get(v), theirs[v]) for v in row.values}
-        ours = {v: pair[0] if pair else made.get(v) for v, pair in kept.items()}
-        paddles = {v: pair[1] if pair else theirs[v] for v, pair in kept.items()}
-        wide = {v: _finite(wide[v], ours[v]) for v in row.values}
-        again = judged(ours, paddles)
-        if not again.failed:
-            return replace(again, verdict="unchecked", problem=NAN_READ)
-    return check
+    def check(self) -> Check:
+        """The verdict: by the dtype's epsilon, by a float64 run, by sums term by term, by NaN."""
+        check = worst(self.plain.values())
+        if not any(found.ratio > PLAIN or found.failed for found in self.plain.values()):
+            return self._unrounded(check)
+        wide = self._wide()
+        read = next((v for v in self.row.reads if self.paddles.is_recorded(v)), None)
+        first = self.paddles.get(read) if read is not None else None
+        least = {v: sum_noise(self.row.ops, first, self.made.get(v)) for v in self.row.values}
+        check = self._judged(wide, least)
+        if not check.failed or check.error is None:
+            return self._unrounded(check)
+        moved = self.runner.alone(self.row.path, self.paddles.get, mover=moved_products)
+        for value in self.row.values:
+            by = _moved_by(self.made.get(value), moved.get(value))
+            least[value] = max(least[value], by)
+        check = self._judged(wide, least)
+        return self._without_nan(check, wide, least) if check.failed else check
 
+    def _judged(self, wide: dict[Value, Any], least: dict[Value, float]) -> Check:
+        return worst(
+            compare_again(check.error, self.made[value], wide[value], least[value])
+            if check.error is not None
+            else check
+            for value, check in self.plain.items()
+        )
 
-def _same(ours: Any, theirs: torch.Tensor | None) -> bool:
-    if theirs is None or not isinstance(ours, torch.Tensor):
-        return True
-    return ours.dtype == theirs.dtype and torch.equal(ours, theirs)
+    def _wide(self) -> dict[Value, Any]:
+        """The float64 run; empty when the row has no float64 form: judged by epsilon alone."""
+        try:
+            wide = self.runner.alone(self.row.path, self.paddles.get, double=True)
+        except Exception:  # noqa: BLE001 - any operator may refuse float64
+            wide = {}
+        return {v: finite_noise(self.made.get(v), wide.get(v)) for v in self.row.values}
+
+    def _unrounded(self, check: Check) -> Check:
+        """With the noise of rounding to bfloat16 where Paddle kept float32."""
+        noise = check.noise
+        for value in self.row.values:
+            if self.paddles.is_wider(value):
+                kept, rounded = self.paddles.get(value), self.paddles.declared(value)
+                if kept is not None and rounded is not None:
+                    noise = max(noise, largest_difference(kept, rounded.float()))
+        return replace(check, noise=noise) if noise != check.noise else check
+
+    def _without_nan(
+        self, check: Check, wide: dict[Value, Any], least: dict[Value, float]
+    ) -> Check:
+        """No verdict where only NaN that came in tells the frameworks apart."""
+        if not may_lose_nan(self.row.ops, map(self.paddles.get, self.row.reads)):
+            return check
+        checks = []
+        for value in self.row.values:
+            ours, theirs = self.made.get(value), self.paddles.declared(value)
+            pair = without_nan(ours, theirs)
+            ours, theirs = pair or (ours, theirs)
+            checks.append(compare(ours, theirs, _finite(wide[value], ours), least[value]))
+        again = worst(checks)
+        if again.failed:
+            return check
+        return replace(again, verdict="unchecked", problem=NAN_READ)
 
 
 def _finite(wide: Any, ours: Any) -> Any:

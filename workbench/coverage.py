@@ -16,8 +16,8 @@ from torch import fx, nn
 
 from workbench.mapping import Mapping, Row
 from workbench.paddle_side.reference import Reference
+from workbench.paddle_values import reference_tensor
 from workbench.program import Value, is_float
-from workbench.verify import reference_tensor
 
 #: Kinds of gaps.
 KINDS = ("branch", "zero_inputs", "unseen_rows", "dead_channels", "saturated")

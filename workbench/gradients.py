@@ -33,11 +33,12 @@ from workbench.paddle_side.gradient_reference import (
 )
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
+from workbench.paddle_values import reference_tensor
 from workbench.parameter_pieces import Piece, parameter_pieces, total
 from workbench.program import Value, is_float
 from workbench.row_runner import RowRunner, wide_copy
 from workbench.verification import Check
-from workbench.verify import overwritten, reference_tensor
+from workbench.verify import overwritten
 from workbench.weights import as_tensor
 
 #: To find kinks, values are moved by up to this share of their scale, there and back.

@@ -7,6 +7,7 @@ builds: node by node, setting by setting, and every tensor with the model file, 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,12 +84,14 @@ class _Shapes(WeightStore):
         return self._made[key]
 
     def stored(self, tensor: torch.Tensor) -> torch.Tensor | None:
-        """The file's tensor after the weight steps; None for a tensor that no file gives."""
+        """The file's tensor after the weight steps, to be read only; None when no file gives it."""
         weight = self._sources.get(id(tensor))
         if weight is None:
             return None
         array = weight.apply(self._parameters[weight.parameter].data)
-        return as_tensor(array, weight.final_dtype, copy=not array.flags.writeable)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of read-only memory
+            return as_tensor(array, weight.final_dtype, copy=False)
 
 
 class _Comparison:

@@ -9,7 +9,13 @@ from typing import Any
 
 import torch
 
-from workbench.statistics import ErrorStats, error_stats, largest_difference
+from workbench.statistics import (
+    ErrorStats,
+    Magnitude,
+    error_stats,
+    largest_difference,
+    magnitude,
+)
 from workbench.verification import VERDICTS, Check
 
 #: How many times the rounding noise of our own run Paddle's result may be away.
@@ -44,17 +50,28 @@ SUMS = {
 AMPLIFIED = 0.05
 
 
-def compare(ours: Any, theirs: torch.Tensor | None, other: Any, least: float = 0.0) -> Check:
+def compare(
+    ours: Any,
+    theirs: torch.Tensor | None,
+    other: Any,
+    least: float = 0.0,
+    size: Magnitude | None = None,
+) -> Check:
     """Our value against Paddle's; `other` is what rounding may make of ours.
 
-    `least` is noise that is known to be there even when the other run does not show it.
+    `least` is noise that is known to be there even when the other run does not show it, `size` the
+    magnitude of Paddle's value if it is known already.
     """
     if theirs is None or not isinstance(ours, torch.Tensor):
         return Check("unchecked")
     problem = _misfit(ours, theirs)
     if problem:
         return Check("wrong", problem=problem)
-    error = error_stats(ours, theirs)
+    return compare_again(error_stats(ours, theirs, size), ours, other, least)
+
+
+def compare_again(error: ErrorStats, ours: torch.Tensor, other: Any, least: float) -> Check:
+    """Verdict on a known error, with another run or another least noise."""
     noise = _noise(ours, other)
     if noise is None:
         return Check("unchecked", error, problem="rounding flips a decision here")
@@ -108,22 +125,21 @@ def amplified(check: Check, dtype: torch.dtype) -> Check:
     return replace(check, verdict="unchecked", problem=told)
 
 
-def health_of(reference: torch.Tensor) -> tuple[str, ...]:
+def health_of(reference: torch.Tensor, size: Magnitude | None = None) -> tuple[str, ...]:
     """Why a reference proves little: constant, vanishing, not finite."""
     if reference.numel() == 0:
         return ("empty",)
     if not (reference.is_floating_point() or reference.is_complex()):
         return ()
-    plain = torch.view_as_real(reference) if reference.is_complex() else reference
-    low, high = (float(bound) for bound in torch.aminmax(plain))
-    if math.isnan(low):
+    size = size or magnitude(reference)
+    if math.isnan(size.low):
         return ("NaN",)
-    if math.isinf(low) or math.isinf(high):
+    if not size.finite:
         return ("infinite",)
-    if low == high and reference.numel() > 1:
+    if size.low == size.high and reference.numel() > 1:
         return ("constant",)
-    if max(abs(low), abs(high)) < VANISHING:
-        return (f"vanishing scale {max(abs(low), abs(high)):.0e}",)
+    if size.scale < VANISHING:
+        return (f"vanishing scale {size.scale:.0e}",)
     return ()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -133,6 +134,23 @@ class RowRunner:
         if node.op == "call_method":
             return getattr(args[0], str(node.target))(*args[1:], **kwargs)
         return node.target(*args, **kwargs)  # type: ignore[operator]
+
+
+@contextmanager
+def untouched(module: fx.GraphModule) -> Iterator[None]:
+    """A layer in training mode updates its statistics when it runs: put them back."""
+    kept = [
+        (buffer, buffer.clone())
+        for part in module.modules()
+        if part.training
+        for buffer in part._buffers.values()
+        if buffer is not None
+    ]
+    try:
+        yield
+    finally:
+        for buffer, before in kept:
+            buffer.copy_(before)
 
 
 class Chain:

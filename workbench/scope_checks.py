@@ -1,13 +1,14 @@
 """Checks of whole scopes (an encoder block, a neck): fed Paddle's inputs, and in the chain.
 
-Between the layer and the whole model stands the module. A scope is run on the values that Paddle
-gave it from outside, its own layers one after the other, and what leaves it is compared. Its
-tolerance comes from a second run with the rounding errors of its layers added.
+Between the layer and the whole model stands the module. What leaves a scope was compared in the
+chain already; alone, a scope is run on the values that Paddle gave it from outside, its own layers
+one after the other. Its tolerance comes from a second run with the rounding errors of its layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,36 +17,54 @@ from torch import fx
 from workbench.judging import compare, first_line, worst
 from workbench.mapping import Mapping, Row
 from workbench.paddle_side.reference import Reference
+from workbench.paddle_values import PaddleValues
 from workbench.program import ARRAY, Value
-from workbench.row_runner import RowRunner
+from workbench.row_runner import RowRunner, untouched
+from workbench.scope_tree import scope_tree, scopes_in
+from workbench.shaking import shake
 from workbench.verification import Check, LayerCheck, Run
-from workbench.verify import reference_tensor, shake, untouched
+
+#: A scope that uses less than this of the smallest tolerance there is passes without a second run.
+PLAIN = 0.75
+_UNCHECKED = Check("unchecked")
+
+
+def scopes_in_chain(mapping: Mapping, runs: Sequence[Run]) -> tuple[LayerCheck, ...]:
+    """Each scope by what leaves it in the chain, outer scopes first; nothing is run.
+
+    `runs` are the checks of the layers. A check's path is that of the scope, its target the number
+    of layers.
+    """
+    layers = [{layer.path: layer for layer in run.layers} for run in runs]
+    found = []
+    for path, rows in scopes_of(mapping).items():
+        outputs = set(_leaving(mapping, rows))
+        makers = [row for row in rows if set(row.values) & outputs]
+        chain = worst(run[row.path].chain for run in layers for row in makers)
+        ops = tuple(dict.fromkeys(name for row in rows for name in row.ops))
+        main = makers[-1].values[0] if makers else None
+        shape, dtype = (main.shape, main.dtype) if main else ((), "")
+        found.append(LayerCheck(path, ops, f"{len(rows)} layers", shape, dtype, _UNCHECKED, chain))
+    return tuple(found)
 
 
 def check_scopes(
     mapping: Mapping, module: fx.GraphModule, references: Sequence[Reference], runs: Sequence[Run]
 ) -> tuple[LayerCheck, ...]:
-    """The worst check of each scope over all runs, outer scopes first.
-
-    `runs` are the checks of the layers on the same references. A check's path is the scope's path
-    of classes, its target the number of layers.
-    """
+    """`scopes_in_chain`, with the worst check of each scope alone over all runs."""
     runner = RowRunner(module)
+    inside = scopes_of(mapping)
     found = []
     with untouched(module):
-        for path, rows in scopes_of(mapping).items():
+        scopes = [
+            _Scopes(mapping, runner, reference, run)
+            for reference, run in zip(references, runs, strict=True)
+        ]
+        for check in scopes_in_chain(mapping, runs):
+            rows = inside[check.path]
             outputs = _leaving(mapping, rows)
-            checks = [
-                _Scope(mapping, runner, reference, run).check(rows, outputs)
-                for reference, run in zip(references, runs, strict=True)
-            ]
-            alone = worst(check for check, _ in checks)
-            chain = worst(check for _, check in checks)
-            main = outputs[0] if outputs else None
-            shape, dtype = (main.shape, main.dtype) if main else ((), "")
-            ops = tuple(dict.fromkeys(name for row in rows for name in row.ops))
-            told = f"{len(rows)} layers"
-            found.append(LayerCheck(path, ops, told, shape, dtype, alone, chain))
+            alone = worst(scope.alone(rows, outputs) for scope in scopes)
+            found.append(replace(check, alone=alone))
     return tuple(found)
 
 
@@ -54,18 +73,13 @@ def scopes_of(mapping: Mapping) -> dict[str, list[Row]]:
 
     Of nested scopes with the same rows only the innermost is kept.
     """
-    found: dict[str, list[Row]] = {}
-    for row in mapping.rows:
-        steps = [step for step in row.scope.split("/") if step]
-        for depth in range(1, len(steps) + 1):
-            found.setdefault("/" + "/".join(steps[:depth]) + "/", []).append(row)
-    made = [row for row in mapping.rows if not row.is_parameter]
-    kept = {tuple(row.path for row in rows): path for path, rows in found.items()}
-    return {
-        path: found[path]
-        for rows, path in sorted(kept.items(), key=lambda pair: pair[1].count("/"))
-        if 1 < len(rows) < len(made)
-    }
+    outside = {id(row) for row in mapping.rows if not row.is_parameter}
+    kept: dict[tuple[str, ...], tuple[str, list[Row]]] = {}
+    for scope in sorted(scopes_in(scope_tree(mapping)), key=lambda scope: scope.depth):
+        rows = [row for row in scope.rows if id(row) in outside]
+        if 1 < len(rows) < len(outside):
+            kept[tuple(row.path for row in rows)] = (scope.path, rows)
+    return dict(kept.values())
 
 
 def _leaving(mapping: Mapping, rows: Sequence[Row]) -> list[Value]:
@@ -78,53 +92,48 @@ def _leaving(mapping: Mapping, rows: Sequence[Row]) -> list[Value]:
     return [value for row in rows for value in row.values if value in read]
 
 
-class _Scope:
-    """One scope on one set of inputs."""
+class _Scopes:
+    """Scopes alone on one set of inputs."""
 
     def __init__(self, mapping: Mapping, runner: RowRunner, reference: Reference, run: Run) -> None:
-        self.mapping, self.runner, self.reference = mapping, runner, reference
+        self.runner = runner
+        self.paddles = PaddleValues(mapping.program, reference)
         self.layers = {layer.path: layer for layer in run.layers}
 
-    def check(self, rows: Sequence[Row], outputs: Sequence[Value]) -> tuple[Check, Check]:
-        """The scope alone, and the worst of its outputs in the chain."""
-        makers = [self.layers[r.path].chain for r in rows if set(r.values) & set(outputs)]
-        chain = worst(makers)
+    def alone(self, rows: Sequence[Row], outputs: Sequence[Value]) -> Check:
+        """The worst of what leaves a scope that is fed Paddle's values."""
         if any(not row.is_comparable or any(v.dtype == ARRAY for v in row.reads) for row in rows):
-            return Check("unchecked"), chain
+            return _UNCHECKED
         try:
             made = self._run(rows, outputs, shaken=False)
         except Exception as error:  # noqa: BLE001 - a scope that cannot run is a finding
-            return Check("wrong", problem=first_line(error)), chain
+            return Check("wrong", problem=first_line(error))
+        plain = self._worst(made, {}, outputs)
+        if not plain.failed and plain.ratio <= PLAIN:
+            return plain
         try:
             moved = self._run(rows, outputs, shaken=True)
         except Exception:  # noqa: BLE001 - a decision flipped into what cannot run
             moved = {}
-        alone = worst(compare(made.get(v), self._paddles(v), moved.get(v)) for v in outputs)
-        return alone, chain
+        return self._worst(made, moved, outputs)
+
+    def _worst(
+        self, made: dict[Value, Any], moved: dict[Value, Any], outputs: Sequence[Value]
+    ) -> Check:
+        return worst(compare(made.get(v), self.paddles.declared(v), moved.get(v)) for v in outputs)
 
     def _run(self, rows: Sequence[Row], outputs: Sequence[Value], shaken: bool) -> dict[Value, Any]:
         own: dict[Value, Any] = {}
 
         def get(value: Value) -> torch.Tensor | None:
-            return own[value] if value in own else self._paddles(value)
+            return own[value] if value in own else self.paddles.get(value)
 
-        for row, done in self._order(rows, outputs):
+        last = {value: row.path for row in rows for value in row.reads}
+        for row in rows:
             made = self.runner.alone(row.path, get)
             change = shake(self.layers[row.path].alone) if shaken else None
             own |= {v: change(v, made[v]) if change else made[v] for v in row.values if v in made}
-            for value in done:
-                own.pop(value, None)
+            for value in row.reads:
+                if last[value] == row.path and value not in outputs:
+                    own.pop(value, None)
         return own
-
-    def _order(
-        self, rows: Sequence[Row], outputs: Sequence[Value]
-    ) -> Iterator[tuple[Row, list[Value]]]:
-        """Each row with the values that are not needed after it."""
-        last = {value: row.path for row in rows for value in row.reads}
-        for row in rows:
-            yield row, [v for v in row.reads if last[v] == row.path and v not in outputs]
-
-    def _paddles(self, value: Value) -> torch.Tensor | None:
-        if value.parameter in self.mapping.program.parameters:
-            return None
-        return reference_tensor(self.reference, value)

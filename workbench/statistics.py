@@ -11,8 +11,9 @@ import torch
 #: Edges of the error histograms: log10 of the error relative to the scale of the reference.
 EDGES = np.arange(-10.0, 2.01, 0.5)
 
-#: Histograms look at no more than about this many elements.
-SAMPLE = 1 << 16
+#: Histograms of floats look at no more than about this many elements.
+SAMPLE = 1 << 13
+_NO_COUNTS = (0,) * (len(EDGES) - 1)
 
 #: Thresholds that the reference documents use for the L2 error: good below, investigate above.
 L2_GOOD, L2_INVESTIGATE = 1e-5, 1e-3
@@ -26,7 +27,7 @@ class ErrorStats:
     of the reference; `l2` is the norm of the difference over the norm of the reference; `cosine` is
     the cosine similarity; `mismatches` counts elements that differ (for integer and bool tensors
     this is what counts). `counts` is the histogram over `EDGES`, `zeros` the number of elements
-    with no error.
+    with no error; of large float tensors these are estimated from a sample.
     """
 
     max_abs: float
@@ -51,61 +52,102 @@ class ErrorStats:
         return self.mismatches == 0
 
 
-def error_stats(candidate: torch.Tensor, reference: torch.Tensor) -> ErrorStats:
-    """Compare two tensors of equal shape; NaN equals NaN and infinities equal themselves."""
+@dataclass(frozen=True, slots=True)
+class Magnitude:
+    """How large a tensor is: smallest and largest element, and the sum of squares.
+
+    NaN and infinities show in `low` and `high`; then `squares` means nothing.
+    """
+
+    low: float
+    high: float
+    squares: float
+
+    @property
+    def scale(self) -> float:
+        """The largest magnitude."""
+        return max(abs(self.low), abs(self.high))
+
+    @property
+    def finite(self) -> bool:
+        """True when every element is finite."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+
+def magnitude(tensor: torch.Tensor) -> Magnitude:
+    """How large a tensor is; complex numbers count as pairs. It must not be empty."""
+    flat = _comparable(tensor).flatten()
+    low, high = (float(bound) for bound in torch.aminmax(flat))
+    return Magnitude(low, high, _dot(flat, flat, max(abs(low), abs(high))))
+
+
+def error_stats(
+    candidate: torch.Tensor, reference: torch.Tensor, size: Magnitude | None = None
+) -> ErrorStats:
+    """Compare two tensors of equal shape; NaN equals NaN and infinities equal themselves.
+
+    `size` is the magnitude of the reference, if it is known already.
+    """
     if candidate.numel() == 0:
-        return ErrorStats(0.0, 0.0, 0.0, 0.0, 1.0, 0, 0, 0, (0,) * (len(EDGES) - 1))
-    ours, theirs = _comparable(candidate), _comparable(reference)
-    if torch.equal(ours, theirs):
-        return _equal(theirs, candidate)
-    difference = (ours - theirs).abs_()
-    largest = float(difference.max())
-    if not math.isfinite(largest):
+        return ErrorStats(0.0, 0.0, 0.0, 0.0, 1.0, 0, 0, 0, _NO_COUNTS)
+    ours, theirs = _comparable(candidate).flatten(), _comparable(reference).flatten()
+    size = size or magnitude(reference)
+    difference = ours - theirs
+    low, high = (float(bound) for bound in torch.aminmax(difference))
+    if not math.isfinite(low - high) or not size.finite:
         ours, theirs, difference = _finite_parts(ours, theirs)
-        largest = float(difference.max())
-    low, high = torch.aminmax(theirs)
-    scale = max(abs(float(low)), abs(float(high)))
-    norm, mine = float(theirs.norm()), float(ours.norm())
-    differing = int(torch.count_nonzero(difference))
-    if norm and mine:
-        cosine = float(torch.dot(theirs.flatten() / norm, ours.flatten() / mine))
-    else:
-        cosine = 0.0 if differing else 1.0
+        low, high = 0.0, float(difference.max())
+        size = magnitude(theirs)
+    largest, elements = max(-low, high), difference.numel()
+    start = (0,) * candidate.dim()
+    whole = not (candidate.is_floating_point() or candidate.is_complex())
+    if whole and largest == 0 and not torch.equal(candidate, reference):
+        largest = 1.0  # integers that float64 does not tell apart
+    if largest == 0:
+        return ErrorStats(0.0, 0.0, size.scale, 0.0, 1.0, 0, elements, elements, _NO_COUNTS, start)
+    along = _dot(difference, theirs, max(largest, size.scale))
+    squares = _dot(difference, difference, largest)
+    difference.abs_()
+    zeros, counts = _spread(difference, size.scale)
+    if whole:
+        zeros = int(torch.count_nonzero(candidate == reference))
     return ErrorStats(
         max_abs=largest,
         mean_abs=float(difference.mean()),
-        scale=scale,
-        l2=float(difference.norm()) / (norm or 1.0),
-        cosine=min(cosine, 1.0),
-        mismatches=differing,
-        elements=candidate.numel(),
-        zeros=difference.numel() - differing,
-        counts=_histogram(difference, scale),
-        worst=_position(int(difference.argmax()), candidate),
+        scale=size.scale,
+        l2=math.sqrt(squares / size.squares) if size.squares else math.sqrt(squares),
+        cosine=_cosine(size.squares, along, squares),
+        mismatches=elements - zeros,
+        elements=elements,
+        zeros=zeros,
+        counts=counts,
+        worst=_position(int(difference.numpy().argmax()), candidate),
     )
 
 
-def _equal(reference: torch.Tensor, candidate: torch.Tensor) -> ErrorStats:
-    """No error anywhere; NaN does not come here, infinities count as zero in the scale."""
-    low, high = (abs(float(bound)) for bound in torch.aminmax(reference))
-    scale = max(low, high)
-    if not math.isfinite(scale):
-        finite = torch.where(torch.isfinite(reference), reference.abs(), 0.0)
-        scale = float(finite.max())
-    counts, start = (0,) * (len(EDGES) - 1), (0,) * candidate.dim()
-    return ErrorStats(
-        0.0, 0.0, scale, 0.0, 1.0, 0, candidate.numel(), reference.numel(), counts, start
-    )
+def _dot(one: torch.Tensor, other: torch.Tensor, largest: float) -> float:
+    """The scalar product of flat tensors; in float64 where float32 would over- or underflow."""
+    if one.dtype == torch.float32 and not 1e-12 < largest < 1e15:
+        one, other = one.double(), other.double()
+    return float(torch.dot(one, other))
+
+
+def _cosine(theirs: float, along: float, squares: float) -> float:
+    """Cosine of r and r + d, from r·r, d·r and d·d: so a small d is not lost in rounding."""
+    ours = theirs + 2 * along + squares
+    if theirs <= 0 or ours <= 0 or not math.isfinite(ours):
+        return 0.0
+    return max(-1.0, min((theirs + along) / math.sqrt(theirs * ours), 1.0))
 
 
 def largest_difference(candidate: torch.Tensor, reference: torch.Tensor) -> float:
-    """Largest absolute difference, in float64; NaN and equal infinities count as equal."""
+    """Largest absolute difference, in the wider dtype; NaN and equal infinities count as equal."""
     if candidate.numel() == 0:
         return 0.0
-    ours, theirs = _comparable(candidate).double(), _comparable(reference).double()
-    largest = float((ours - theirs).abs_().max())
-    if math.isfinite(largest):
-        return largest
+    ours, theirs = _comparable(candidate), _comparable(reference)
+    low, high = (float(bound) for bound in torch.aminmax(ours - theirs))
+    if math.isfinite(low - high):
+        return max(-low, high)
     return float(_finite_parts(ours, theirs)[2].max())
 
 
@@ -133,15 +175,16 @@ def _finite_parts(
     return kept[0], kept[1], difference
 
 
-def _histogram(difference: torch.Tensor, scale: float) -> tuple[int, ...]:
-    """Counts over `EDGES`, estimated from an even sample of large tensors."""
-    flat = difference.flatten()
-    step = max(1, flat.numel() // SAMPLE)
-    sample = flat[::step].double()
-    sample = sample[sample > 0]
-    logs = torch.log10(sample / (scale or 1.0)).clamp_(EDGES[0], EDGES[-1] - 1e-9)
-    counts = torch.histc(logs, len(EDGES) - 1, float(EDGES[0]), float(EDGES[-1]))
-    return tuple(int(count) * step for count in counts)
+def _spread(difference: torch.Tensor, scale: float) -> tuple[int, tuple[int, ...]]:
+    """How many elements agree and the counts over `EDGES`, from an even sample of large tensors."""
+    step = max(1, difference.numel() // SAMPLE)
+    sample = difference[::step]
+    differing = sample[sample > 0]
+    logs = torch.log10(differing / (scale or 1.0)).clamp_(EDGES[0], EDGES[-1] - 1e-6)
+    bins = logs.sub_(EDGES[0]).mul_(1 / (EDGES[1] - EDGES[0])).to(torch.int64)
+    counts = torch.bincount(bins, minlength=len(EDGES) - 1) * step
+    zeros = min((sample.numel() - differing.numel()) * step, difference.numel() - 1)
+    return zeros, tuple(counts.tolist())
 
 
 def _position(flat: int, tensor: torch.Tensor) -> tuple[int, ...]:

@@ -35,11 +35,11 @@ from workbench.judging import NOISE_FACTOR
 from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
+from workbench.paddle_values import reference_tensor
 from workbench.parameter_pieces import Piece, parameter_pieces
 from workbench.program import Program, Value, is_float
 from workbench.training_notes import training_notes
 from workbench.training_result import Course, TrainingParity
-from workbench.verify import reference_tensor
 
 #: Optimisers by their common name, with options in Paddle's words and in torch's. The learning rate
 #: of those without one follows from the first gradient, so that the steps converge.

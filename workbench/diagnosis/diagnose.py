@@ -22,12 +22,13 @@ from workbench.integrity import check_integrity
 from workbench.judging import worst
 from workbench.mapping import Mapping, Row
 from workbench.paddle_side.reference import Reference
+from workbench.paddle_values import reference_tensor
 from workbench.row_runner import RowRunner
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
 from workbench.statistics import largest_difference
 from workbench.verification import Check, Finding, Verification
-from workbench.verify import check_row, reference_tensor
+from workbench.verify import check_row
 
 #: Seconds and attempts that one layer may take.
 SECONDS, ATTEMPTS = 10.0, 300

@@ -10,9 +10,9 @@ import torch
 from workbench.builder import build_row
 from workbench.mapping import Mapping, Row
 from workbench.paddle_side.reference import Reference
+from workbench.paddle_values import reference_tensor
 from workbench.row_runner import RowRunner
 from workbench.statistics import largest_difference
-from workbench.verify import reference_tensor
 
 #: A pattern explains a difference when what remains is this much smaller.
 _EXPLAINED = 1e-3

@@ -17,7 +17,7 @@ from workbench.notebook.fallback import StillWidget
 from workbench.notebook.netron_model import netron_json
 from workbench.notebook.netron_server import shared_server
 from workbench.report.layer_graph import auto_folded, layer_graph_svg
-from workbench.report.scope_tree import scope_tree, scopes_in
+from workbench.scope_tree import scope_tree, scopes_in
 
 if TYPE_CHECKING:
     from workbench.migration import Migration

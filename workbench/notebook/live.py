@@ -15,11 +15,12 @@ from workbench.inputs import sample_inputs
 from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
+from workbench.paddle_values import reference_tensor
 from workbench.program import Program
 from workbench.row_runner import RowRunner
 from workbench.rules import DEFAULT, RuleBook
 from workbench.verification import Check, Finding
-from workbench.verify import check_row, reference_tensor
+from workbench.verify import check_row
 
 _POINTS = 400
 

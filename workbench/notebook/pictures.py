@@ -12,10 +12,10 @@ import torch
 from workbench.errors import InputError
 from workbench.notebook.figures import FAULT, INK, Plot, message, plain, styled
 from workbench.notebook.plots import scatter
+from workbench.paddle_values import reference_tensor
 from workbench.row_runner import RowRunner
 from workbench.samples import decoder, read_samples
 from workbench.task import has_task
-from workbench.verify import reference_tensor
 from workbench.weights import as_tensor
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape as escape_text
 from workbench.mapping import Mapping, Row
 from workbench.program import Value
 from workbench.report.layer_graph_style import LEVELS, STYLE, level_of
-from workbench.report.scope_tree import Scope, scope_tree, scopes_in
+from workbench.scope_tree import Scope, scope_tree, scopes_in
 from workbench.tables import shapes_text
 
 #: Lines that an automatic folding aims at.

@@ -1,0 +1,99 @@
+"""Paddle's values of one set of inputs, as tensors; the last few are kept, with their magnitude."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from workbench.paddle_side.reference import Reference
+from workbench.program import Program, Value
+from workbench.statistics import Magnitude, magnitude
+from workbench.weights import as_tensor
+
+#: Tensors are kept up to about this many bytes; the newest is always kept.
+KEPT_BYTES = 64 * 2**20
+
+
+def reference_tensor(reference: Reference, value: Value) -> torch.Tensor | None:
+    """Paddle's value as a tensor, or None when it was not recorded."""
+    if value not in reference:
+        return None
+    array = reference.array(value)
+    dtype = reference.dtypes[value.id]
+    return as_tensor(np.asarray(array), dtype, copy=False)
+
+
+@dataclass(slots=True)
+class _Kept:
+    tensor: torch.Tensor
+    version: int
+    size: Magnitude | None = None
+
+
+class PaddleValues:
+    """Looks up what Paddle computed, and what the model's file stores."""
+
+    def __init__(self, program: Program, reference: Reference) -> None:
+        self._program = program
+        self._reference = reference
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, value: Value) -> torch.Tensor | None:
+        """The value in the dtype that Paddle computed in; None when it is not known.
+
+        A layer may write into it: then the next call reads it again.
+        """
+        parameter = self._program.parameters.get(value.parameter)
+        if parameter is not None:
+            return as_tensor(parameter.load(), parameter.dtype, copy=False)
+        kept = self._find(value)
+        return kept.tensor if kept else None
+
+    def declared(self, value: Value) -> torch.Tensor | None:
+        """The value in the dtype that the program declares.
+
+        Where the program says bfloat16, a convolution of Paddle on a CPU keeps float32.
+        """
+        found = self.get(value)
+        return found.bfloat16() if found is not None and self.is_wider(value) else found
+
+    def is_recorded(self, value: Value) -> bool:
+        """True when Paddle handed the value over."""
+        return value in self._reference
+
+    def is_wider(self, value: Value) -> bool:
+        """True when Paddle kept float32 where the program says bfloat16."""
+        return value.dtype == "bfloat16" and self._reference.dtypes.get(value.id) == "float32"
+
+    def size(self, value: Value) -> Magnitude | None:
+        """How large Paddle's value is; None when it is empty or not known."""
+        kept = self._find(value)
+        if kept is None or not kept.tensor.numel():
+            return None
+        if kept.size is None:
+            kept.size = magnitude(kept.tensor)
+        return kept.size
+
+    def _find(self, value: Value) -> _Kept | None:
+        kept = self._kept.get(value.id)
+        if kept is not None and kept.tensor._version == kept.version:
+            self._kept.move_to_end(value.id)
+            return kept
+        tensor = reference_tensor(self._reference, value)
+        if tensor is None:
+            return None
+        self._drop(value.id)
+        self._kept[value.id] = made = _Kept(tensor, tensor._version)
+        self._bytes += tensor.nbytes
+        while self._bytes > KEPT_BYTES and len(self._kept) > 1:
+            self._drop(next(iter(self._kept)))
+        return made
+
+    def _drop(self, key: int) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._bytes -= kept.tensor.nbytes

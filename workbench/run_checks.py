@@ -1,0 +1,292 @@
+"""The checks of one set of inputs: every row alone and in the chain, then the outputs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+import torch
+from torch import fx
+
+from workbench.alone import NAN_READ, check_alone
+from workbench.integrity import Integrity
+from workbench.judging import (
+    amplified,
+    compare,
+    decides,
+    first_line,
+    health_of,
+    resized,
+    worst,
+)
+from workbench.mapping import Mapping, Row, walk_rows
+from workbench.paddle_side.reference import Reference
+from workbench.paddle_values import PaddleValues
+from workbench.program import Value
+from workbench.row_runner import Chain, RowRunner
+from workbench.shaking import shake
+from workbench.verification import Check, LayerCheck, OutputCheck, Run
+
+Progress = Callable[[Iterable[Any], str], Iterable[Any]]
+#: Checks in the chain, by row and value.
+Chains = dict[str, dict[Value, Check]]
+
+_UNCHECKED = Check("unchecked")
+#: Random errors are drawn again so often when the chain differs although every layer agrees: in a
+#: small tensor one draw may happen to cancel.
+DRAWS = 6
+
+
+class RunChecks:
+    """Checks of one set of inputs."""
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        runner: RowRunner,
+        reference: Reference,
+        integrity: Integrity | None = None,
+    ) -> None:
+        self.mapping = mapping
+        self.runner = runner
+        self.reference = reference
+        self.paddles = PaddleValues(mapping.program, reference)
+        self.integrity = integrity or Integrity()
+        self.checked: dict[str, Check] = {}
+        self.seen: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
+
+    def check(self, progress: Progress, only: Collection[str] | None = None) -> Run:
+        """Every row, then the outputs; with `only`, just these rows alone."""
+        rows = [row for row in self.mapping.rows if only is None or row.path in only]
+        chains: Chains = {}
+        outputs: dict[Value, Check] = {}
+        if only is not None:
+            for row in progress(rows, "verifying"):
+                self._alone(row)
+        else:
+            chains, outputs = self._in_chain(rows, progress)
+        layers: list[LayerCheck] = []
+        for row in rows:
+            layers.append(self._layer(row, worst(chains.get(row.path, {}).values())))
+            layers += [self._inner(inner) for b in row.blocks for inner in walk_rows(b.rows)]
+        ends = tuple(self._output(value, outputs) for value in self.mapping.program.outputs)
+        described = tuple(
+            f"{value.name} {list(array.shape)}"
+            for value, array in zip(self.mapping.program.inputs, self.reference.inputs, strict=True)
+        )
+        return Run(described, tuple(layers), ends)
+
+    def alone(self, row: Row) -> Check:
+        """The row fed Paddle's own inputs; a stored tensor compared with the file."""
+        if row.path not in self.runner.rows:
+            return _UNCHECKED
+        return check_alone(self.runner, row, self.paddles, self.integrity)
+
+    # --- in the chain ---------------------------------------------------------------------------
+
+    def _in_chain(self, rows: list[Row], progress: Progress) -> tuple[Chains, dict[Value, Check]]:
+        """Every row alone and in the chain; the chain again while only the chain differs."""
+        inputs = [self.paddles.get(value) for value in self.mapping.program.inputs]
+        tensors = [tensor for tensor in inputs if tensor is not None]
+        first = _ChainChecks(self, tensors)
+        for row in progress(rows, "verifying"):
+            self._alone(row)
+            first.step(row)
+        chains = first.found
+        for draw in range(1, DRAWS):
+            if not self._only_in_chain(chains):
+                break
+            again = _ChainChecks(self, tensors, draw)
+            for row in rows:
+                again.step(row)
+            chains = {path: _widest(chains[path], again.found[path]) for path in chains}
+        wanted = set(self.mapping.program.outputs)
+        made = [pair for checks in chains.values() for pair in checks.items()]
+        outputs = {value: check for value, check in made if value in wanted}
+        return chains, outputs | self._end_to_end(tensors, first.results, outputs)
+
+    def _only_in_chain(self, chains: Chains) -> bool:
+        """True when every layer agrees alone and yet the chain does not."""
+        if any(check.failed for check in self.checked.values()):
+            return False
+        return any(check.failed for checks in chains.values() for check in checks.values())
+
+    def _end_to_end(
+        self, inputs: list[torch.Tensor], results: dict[Value, Any], checks: dict[Value, Check]
+    ) -> dict[Value, Check]:
+        """The module called as people call it: it must give what its nodes gave one by one."""
+        if not all(row.is_comparable for row in self.mapping.walk()):
+            return {}
+        if runs_as_its_graph(self.runner.module, self._order()):
+            return {}
+        try:
+            with torch.no_grad():
+                made = self.runner.module(*inputs)
+        except Exception as error:  # noqa: BLE001 - a model that cannot run is a finding
+            failed = Check("wrong", problem=first_line(error))
+            return {value: failed for value in self.mapping.program.outputs if value in checks}
+        outputs = made if isinstance(made, tuple) else (made,)
+        found: dict[Value, Check] = {}
+        for value, ours in zip(self.mapping.program.outputs, outputs, strict=False):
+            known = results.get(value)
+            if not isinstance(ours, torch.Tensor) or not isinstance(known, torch.Tensor):
+                continue
+            again = compare(ours, known, None)
+            tolerance = max(again.tolerance, checks.get(value, again).tolerance)
+            if again.failed and (again.error is None or again.error.max_abs > tolerance):
+                told = "the module gives another result than its graph; call module.recompile()"
+                found[value] = Check("wrong", again.error, tolerance, problem=told)
+        return found
+
+    def _order(self) -> list[fx.Node]:
+        """The nodes in the order in which the chain ran them."""
+        rows = [row.path for row in self.mapping.rows if row.path in self.runner.rows]
+        return [node for path in rows for node in self.runner.rows[path]]
+
+    # --- results --------------------------------------------------------------------------------
+
+    def _alone(self, row: Row) -> None:
+        self.checked[row.path] = self.alone(row)
+        if row.values:
+            shape, health = self._seen(row.values[0])
+            self.seen[row.path] = shape, () if row.is_parameter else health
+
+    def _seen(self, value: Value) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Shape and health of Paddle's value."""
+        theirs = self.paddles.get(value)
+        if theirs is None:
+            return value.shape, ()
+        return tuple(theirs.shape), health_of(theirs, self.paddles.size(value))
+
+    def _layer(self, row: Row, chain: Check) -> LayerCheck:
+        main = row.values[0] if row.values else None
+        shape, health = self.seen.get(row.path, (main.shape if main else (), ()))
+        changed = self.integrity.changes.get(row.path, "")
+        return LayerCheck(
+            row.path, row.ops, row.target, shape, main.dtype if main else "",
+            self.checked.get(row.path, _UNCHECKED), chain, health, changed,
+        )  # fmt: skip
+
+    def _inner(self, row: Row) -> LayerCheck:
+        """A row inside a block: Paddle does not hand its values over."""
+        return self._layer(row, _UNCHECKED)
+
+    def _output(self, value: Value, checks: dict[Value, Check]) -> OutputCheck:
+        check = checks.get(value, _UNCHECKED)
+        if check.verdict == "unchecked" and value in self.mapping.program.inputs:
+            check = Check("exact")
+        theirs = self.paddles.get(value)
+        if theirs is not None:
+            check = amplified(check, theirs.dtype)
+        shape, health = self._seen(value)
+        return OutputCheck(value.label, shape, value.dtype, check, health)
+
+
+class _ChainChecks:
+    """Every row fed our own values, beside a run with random errors; and the outputs."""
+
+    def __init__(self, run: RunChecks, inputs: list[torch.Tensor], draw: int = 0) -> None:
+        self.run, self.draw = run, draw
+        self.chain: Chain = run.runner.chain(inputs)
+        self.shaken: Chain = run.runner.chain(inputs)
+        self.wanted = set(run.mapping.program.outputs)
+        self.excuse = ""
+        self.found: Chains = {}
+        self.results: dict[Value, Any] = {}
+
+    def step(self, row: Row) -> None:
+        """Run the next row, after its check alone."""
+        if row.path not in self.run.runner.rows:
+            return
+        made, checks = self._checks(row, self.run.checked[row.path])
+        self.found[row.path] = checks
+        self.results.update({value: made[value] for value in made if value in self.wanted})
+
+    def _checks(self, row: Row, alone: Check) -> tuple[dict[Value, Any], dict[Value, Check]]:
+        """The row fed our own values; after a random one the chain goes on with Paddle's."""
+        if self.chain.failed:
+            return {}, dict.fromkeys(row.values, _UNCHECKED)
+        random = not row.is_comparable
+        try:
+            made = self.chain.step(row.path, self._paddles if random else None)
+        except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
+            self.chain.failed = row.path
+            return {}, dict.fromkeys(row.values, Check("wrong", problem=first_line(error)))
+        moved = self._shaken(row, alone, random)
+        if random or row.is_parameter:
+            return made, {}
+        paddles = self.run.paddles
+        checks = {
+            v: compare(made.get(v), paddles.declared(v), moved.get(v), size=paddles.size(v))
+            for v in row.values
+        }
+        if not self.excuse and not alone.failed:
+            self.excuse = _excuse(row, alone, checks, made, moved)
+        if not self.excuse or alone.failed:
+            return made, checks
+        return made, {
+            value: Check("unchecked", check.error, problem=self.excuse) if check.failed else check
+            for value, check in checks.items()
+        }
+
+    def _shaken(self, row: Row, alone: Check, random: bool) -> dict[Value, Any]:
+        if self.shaken.failed:
+            return {}
+        try:
+            change = self._paddles if random else shake(alone, self.draw)
+            return self.shaken.step(row.path, change)
+        except Exception:  # noqa: BLE001 - a decision flipped into what cannot run
+            self.shaken.failed = row.path
+            return {}
+
+    def _paddles(self, value: Value, ours: Any) -> Any:
+        theirs = self.run.paddles.get(value)
+        return ours if theirs is None else theirs
+
+
+def runs_as_its_graph(module: fx.GraphModule, order: list[fx.Node]) -> bool:
+    """True when a call of the module is known to run just these nodes, in this order.
+
+    Its code must be what its graph says now, and nothing may be hung on or put over it.
+    """
+    nodes = [node for node in module.graph.nodes if node.op not in ("placeholder", "output")]
+    hooks = (
+        module._forward_hooks, module._forward_pre_hooks,
+        torch.nn.modules.module._global_forward_hooks,
+        torch.nn.modules.module._global_forward_pre_hooks,
+    )  # fmt: skip
+    if nodes != order or any(hooks) or {"forward", "__call__"} & set(vars(module)):
+        return False
+    compiled = inspect.unwrap(type(module).forward).__code__
+    if not compiled.co_filename.startswith("<eval_with_key>"):
+        return False
+    return module.code == module.graph.python_code("self").src
+
+
+def _excuse(
+    row: Row,
+    alone: Check,
+    checks: dict[Value, Check],
+    made: dict[Value, Any],
+    moved: dict[Value, Any],
+) -> str:
+    """Why this row and what follows may differ although no layer is at fault."""
+    failed = [value for value, check in checks.items() if check.failed]
+    if not failed:
+        return ""
+    if decides(row.ops):
+        return f"a decision in {row.path} flipped"
+    if alone.problem == NAN_READ:
+        return f"Paddle's NaN became a number in {row.path}, or a number NaN"
+    if any(resized(made.get(value), moved.get(value)) for value in failed):
+        return f"rounding alone changes the shape of {row.path}"
+    return ""
+
+
+def _widest(one: dict[Value, Check], other: dict[Value, Check]) -> dict[Value, Check]:
+    """For each value the check that rounding explains, else that of the wider tolerance."""
+    return {
+        value: max(check, other.get(value, check), key=lambda c: (not c.failed, c.tolerance))
+        for value, check in one.items()
+    }
