@@ -130,10 +130,10 @@ def _layer_change(before: LayerCheck, now: LayerCheck) -> LayerChange | None:
 
 
 def _own(layer: LayerCheck) -> Check:
-    """The check alone; *wrong* when the module itself was changed."""
-    if layer.failed and not layer.alone.failed:
+    """The check of the layer itself; *wrong* when the module was changed."""
+    if layer.failed and not layer.own.failed:
         return Check("wrong", layer.alone.error, layer.alone.tolerance, problem=layer.why)
-    return layer.alone
+    return layer.own
 
 
 def _kind(before: Check, now: Check) -> str:

@@ -16,7 +16,7 @@ from workbench.passes import run_passes
 from workbench.program import Program
 from workbench.progress import progress
 from workbench.readers.load import Loaded, load_program
-from workbench.revealing import Sample, revealing_samples
+from workbench.revealing import Sample, described, revealing_samples
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from workbench.gradient_parity import GradientParity
     from workbench.paddle_side.process import PaddleProcess
     from workbench.paddle_side.reference import Reference
+    from workbench.probes.check import Probed
     from workbench.readers.folder import ModelFiles
     from workbench.replacing import Replacement
     from workbench.task import TaskParity
@@ -71,6 +72,7 @@ class Migration:
         self.comparison: Comparison | None = None
         self.timings: tuple[str, ...] = ()
         self.references: tuple[Reference, ...] = ()
+        self.probed: Probed | None = None
 
     @property
     def origin(self) -> str:
@@ -217,9 +219,10 @@ class Migration:
         `inputs` is an `.npz` path, one list of arrays in feed order, a dict by input name, or a
         list of such for several runs; without it sample inputs are made, in two sizes when
         dimensions are dynamic. `thorough` adds runs with odd sizes, large, negative and equal
-        values, padding, and further seeds; `nan` one with a NaN. Raises `InputError` when they do
-        not fit, `PaddleProcessError` when Paddle fails.
+        values, padding, and further seeds, and probes every row; `nan` a run with a NaN. Raises
+        `InputError` when they do not fit, `PaddleProcessError` when Paddle fails.
         """
+        from workbench.probes import probed
         from workbench.verify import verify
 
         module = self.convert()
@@ -228,15 +231,12 @@ class Migration:
             samples, notes = revealing_samples(self.program, given, self.paddle, nan)
         else:
             samples, notes = [Sample("", arrays) for arrays in input_sets(self.program, inputs)], ()
-        found, self.references = verify(
-            self.mapping, module, [sample.arrays for sample in samples], self.paddle, progress
+        arrays = [sample.arrays for sample in samples]
+        found, self.references = verify(self.mapping, module, arrays, self.paddle, progress)
+        found, self.probed = probed(
+            self.mapping, module, found, self.references, self.paddle, thorough, progress
         )
-        runs = zip(found.runs, samples, strict=True)
-        self.verification = replace(
-            found,
-            runs=tuple(replace(run, told=sample.told) for run, sample in runs),
-            notes=(*found.notes, *notes),
-        )
+        self.verification = described(found, samples, notes)
         return self.explained()
 
     def check_scopes(self) -> Verification:
@@ -288,7 +288,8 @@ class Migration:
         if self.verification is None:
             raise InputError("Nothing was verified yet.", "Call verify() first.")
         found = self.verification, self.references
-        return diagnose_all(self.mapping, *found, self.convert(), self.rules)
+        probes = self.probed.references if self.probed else {}
+        return diagnose_all(self.mapping, *found, self.convert(), self.rules, probes)
 
     def training(
         self,

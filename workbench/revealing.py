@@ -7,7 +7,7 @@ values, many equal values, padding tokens, the ends of the vocabulary, and NaN o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from workbench.inputs import SIZES, is_dynamic, sample_inputs, vocabulary
 from workbench.paddle_side.predict import predict
 from workbench.paddle_side.process import PaddleProcess
 from workbench.program import Program, Value, is_float, is_integer
+from workbench.verification import Verification
 
 #: Odd sizes; the second set where the network needs multiples of 32.
 ODD = ({"batch": 3, "height": 125, "width": 171, "length": 7},
@@ -57,6 +58,13 @@ def revealing_samples(
                 continue
         samples.append(sample)
     return samples, tuple(notes)
+
+
+def described(found: Verification, samples: Sequence[Sample], notes: Sequence[str]) -> Verification:
+    """The verification on these samples, saying of each run what it is meant to show."""
+    runs = zip(found.runs, samples, strict=True)
+    told = tuple(replace(run, told=sample.told) for run, sample in runs)
+    return replace(found, runs=told, notes=(*found.notes, *notes))
 
 
 def revealing_inputs(program: Program, nan: bool = False, seed: int = 0) -> list[Sample]:

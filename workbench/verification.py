@@ -52,7 +52,7 @@ class LayerCheck:
     """A layer checked *alone* (fed Paddle's own inputs) and *in the chain* (fed our own).
 
     `changed` tells what of the module is not as the mapping and the model's file say, which numbers
-    on sample inputs may not show.
+    on sample inputs may not show. `probe` is the layer alone on inputs that were chosen for it.
     """
 
     path: str
@@ -64,25 +64,35 @@ class LayerCheck:
     chain: Check
     health: tuple[str, ...] = ()
     changed: str = ""
+    probe: Check = Check("unchecked")
+
+    @property
+    def own(self) -> Check:
+        """The layer itself: alone on the values of the run, or on probing inputs where these show
+        a fault that the run does not, or nothing of the run could be compared.
+        """
+        if self.alone.failed or (self.alone.verdict != "unchecked" and not self.probe.failed):
+            return self.alone
+        return self.alone if self.probe.verdict == "unchecked" else self.probe
 
     @property
     def verdict(self) -> str:
-        """Verdict alone: an error in the chain may come from an earlier layer."""
+        """Verdict on the layer itself: an error in the chain may come from an earlier layer."""
         if self.changed:
             return "wrong"
-        return self.alone.verdict if self.alone.verdict != "unchecked" else self.chain.verdict
+        return self.own.verdict if self.own.verdict != "unchecked" else self.chain.verdict
 
     @property
     def failed(self) -> bool:
         """True when the layer itself is at fault."""
-        return self.alone.failed or bool(self.changed)
+        return self.own.failed or bool(self.changed)
 
     @property
     def why(self) -> str:
         """What is wrong with the layer, in words; empty when nothing is."""
         if not (self.failed or self.chain.failed):
             return ""
-        check = self.alone if self.alone.failed or self.changed else self.chain
+        check = self.own if self.own.failed or self.changed else self.chain
         told = check.problem if check.failed else ""
         if not told and check.failed and check.error is not None:
             told = f"error {check.error.max_abs:.3g}, {check.ratio:.3g}× what rounding explains"
@@ -214,7 +224,7 @@ class Verification:
     @property
     def verdict(self) -> str:
         """Worst verdict of layers alone and outputs."""
-        found = [layer.verdict if layer.changed else layer.alone.verdict for layer in self.layers]
+        found = [layer.verdict if layer.changed else layer.own.verdict for layer in self.layers]
         found += [output.check.verdict for output in self.outputs]
         return max(found, key=VERDICTS.index, default="unchecked")
 
@@ -306,9 +316,9 @@ class Verification:
 
 def _severity(layer: LayerCheck) -> tuple[int, int, float]:
     return (
-        VERDICTS.index(layer.verdict if layer.changed else layer.alone.verdict),
+        VERDICTS.index(layer.verdict if layer.changed else layer.own.verdict),
         VERDICTS.index(layer.chain.verdict),
-        layer.alone.ratio,
+        layer.own.ratio,
     )
 
 
@@ -329,7 +339,10 @@ def _line(layer: LayerCheck) -> dict[str, Any]:
         line[f"{name}_tolerance"] = check.tolerance
         line[f"{name}_verdict"] = check.verdict
     line["l2_threshold"] = _document_verdict(layer.alone.error)
-    line["problem"] = layer.alone.problem or layer.chain.problem
+    line["probe_max_abs"] = layer.probe.error.max_abs if layer.probe.error else None
+    line["probe_tolerance"] = layer.probe.tolerance
+    line["probe_verdict"] = layer.probe.verdict
+    line["problem"] = layer.own.problem or layer.chain.problem
     line["changed"] = layer.changed
     line["health"] = "; ".join(layer.health)
     return line

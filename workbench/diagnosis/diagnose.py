@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Dict
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -35,6 +36,9 @@ SECONDS, ATTEMPTS = 10.0, 300
 #: Layers that are diagnosed after a verification.
 LAYERS = 5
 
+#: Paddle's values on the probing inputs at which a row differs, by path.
+Probes = Dict[str, Sequence[Reference]]
+
 
 def diagnose_all(
     mapping: Mapping,
@@ -42,14 +46,20 @@ def diagnose_all(
     references: Sequence[Reference],
     module: fx.GraphModule | None = None,
     rules: RuleBook | None = DEFAULT,
+    probes: Probes | None = None,
 ) -> tuple[Finding, ...]:
-    """Findings for the first root causes of a failed verification."""
+    """Findings for the first root causes of a failed verification.
+
+    `probes` are Paddle's values for rows that differ on probing inputs only.
+    """
     made = _made(mapping, rules)
     changes = {layer.path: layer.changed for layer in verification.layers if layer.changed}
     found: list[Finding] = []
     for layer in verification.root_causes[:LAYERS]:
         row = mapping[layer.path]
-        found += _findings(mapping, row, references, changes.get(row.path, ""), made, module)
+        probed = None if layer.alone.failed else (probes or {}).get(row.path)
+        values = probed or references
+        found += _findings(mapping, row, values, changes.get(row.path, ""), made, module)
     return tuple(found)
 
 

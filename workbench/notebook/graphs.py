@@ -141,7 +141,7 @@ class LayerGraph(StillWidget):
             rows = session.model.rows
             checks = {rows[k].path: c for k, c in session.model.alone.items() if k in rows}
         elif migration.verification is not None:
-            checks = {layer.path: layer.alone for layer in migration.verification.layers}
+            checks = {layer.path: layer.own for layer in migration.verification.layers}
         else:
             checks = {}
         errors = {path: c.error.relative for path, c in checks.items() if c.error is not None}

@@ -337,7 +337,7 @@ class EditorModel:
     def take_verification(self, told: Verification, mapping: Mapping) -> None:
         """Show the results of a verification of that mapping."""
         keys = {row.path: key_of(row) for row in mapping.walk()}
-        self.alone = {keys[c.path]: c.alone for c in told.layers if c.path in keys}
+        self.alone = {keys[c.path]: c.own for c in told.layers if c.path in keys}
         self.chain = {keys[c.path]: c.chain for c in told.layers if c.path in keys}
         self.stale = mapping is not self._seen
 

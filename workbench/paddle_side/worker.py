@@ -11,6 +11,7 @@ import numpy as np
 import paddle
 
 from workbench.paddle_side.backward import gradients
+from workbench.paddle_side.probe import probe
 from workbench.paddle_side.saved import load_saved, run_saved, store
 from workbench.paddle_side.serve import Handler, serve
 from workbench.paddle_side.training import train
@@ -87,6 +88,7 @@ if __name__ == "__main__":
         "run": run,
         "gradients": gradients,
         "predict": predict,
+        "probe": probe,
         "train": train,
         "time_forward": time_forward,
         "version": version,

@@ -208,6 +208,11 @@ def _checked(found: Any, kind: type | tuple[type, ...], what: str) -> Any:
     return found
 
 
+def type_code(dtype: str) -> str:
+    """How the file names an element type, `0.t_f32`."""
+    return "0." + next(code for code, name in _DTYPES.items() if name == dtype)
+
+
 def _dtype(code: str) -> str:
     kind = code.partition(".")[2]
     if kind not in _DTYPES:

@@ -128,7 +128,7 @@ def _first(verification: Verification) -> dict[str, Any] | None:
     layer = verification.first_mismatch
     if layer is None:
         return None
-    how = "alone" if layer.alone.failed else "chain"
+    how = "alone" if layer.alone.failed else "probe" if layer.probe.failed else "chain"
     return {"path": layer.path, "how": how}
 
 
@@ -190,6 +190,7 @@ def _layer(mapping: Mapping, number: int, row: Row, check: LayerCheck | None) ->
         "health": list(check.health) if check else [],
         "alone": check_entry(check.alone) if check else None,
         "chain": check_entry(check.chain) if check else None,
+        "probe": check_entry(check.probe) if check else None,
         "l2_threshold": document_verdict(check.alone.error) if check else "",
     }
 

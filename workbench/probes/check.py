@@ -1,0 +1,296 @@
+"""Compare rows with their own Paddle operators on probing inputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import fx
+
+from workbench.alone import check_alone
+from workbench.integrity import Integrity
+from workbench.ints import Count, Dim, IntOp, Item
+from workbench.judging import EPSILONS, worst
+from workbench.mapping import Mapping as RowMapping
+from workbench.mapping import Row
+from workbench.paddle_side.process import PaddleProcess
+from workbench.paddle_side.reference import Reference
+from workbench.probes.identity import identity
+from workbench.probes.inputs import probing_inputs
+from workbench.probes.inside import Recorder, inner_rows
+from workbench.probes.record import Prober, Recorded
+from workbench.probes.slices import Slicer
+from workbench.program import ARRAY, LIST, Value
+from workbench.row_runner import RowRunner
+from workbench.verification import Check
+from workbench.verify import reference_tensor
+from workbench.weights import as_tensor
+
+#: A row is probed when its operands have at most so many bytes; rows are probed until all sets
+#: together have so many.
+ROW_BYTES, ALL_BYTES = 48 * 2**20, 512 * 2**20
+#: Operators whose recorded inputs show all there is to see: they move numbers or add them up.
+_LINEAR = {
+    "conv2d", "conv3d", "depthwise_conv2d", "conv2d_transpose", "conv3d_transpose",
+    "depthwise_conv2d_transpose", "matmul", "bmm", "mv", "linear", "reshape", "transpose", "concat",
+    "split", "split_with_num", "slice", "strided_slice", "squeeze", "unsqueeze", "flatten",
+    "expand", "expand_as", "tile", "stack", "unstack", "gather", "gather_nd", "index_select",
+    "roll", "flip", "pixel_shuffle", "channel_shuffle", "unbind", "assign", "full_like", "shape64",
+    "shape", "zeros_like", "ones_like", "rnn", "meshgrid", "pad", "pad3d", "crop", "set_value",
+    "set_value_with_tensor", "unfold", "fold", "tril", "triu", "diag", "diag_embed", "diagonal",
+    "add", "subtract", "mean", "sum", "scale", "full", "full_int_array", "arange", "memcpy",
+}  # fmt: skip
+_UNCHECKED = Check("unchecked")
+_EPSILON = torch.finfo(torch.float32).eps
+_EXCEPTION = re.compile(r"^\w*(Error|Exception)\b")
+
+Progress = Callable[[Iterable[Any], str], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What probing found: the checks by path of row.
+
+    `references` hold Paddle's values on the inputs at which a row failed. `unprobed` counts the
+    rows that were to be probed and could not, by reason. `prober` keeps the references' files.
+    """
+
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    references: Mapping[str, tuple[Reference, ...]] = field(default_factory=dict)
+    unprobed: Mapping[str, int] = field(default_factory=dict)
+    prober: Prober | None = None
+
+
+NOTHING = Probed()
+
+
+def probe_rows(
+    mapping: RowMapping,
+    module: fx.GraphModule,
+    references: Sequence[Reference],
+    process: PaddleProcess,
+    checks: Mapping[str, Check],
+    everything: bool = True,
+    progress: Progress = lambda items, _: items,
+) -> Probed:
+    """Probe the rows inside blocks and, with `everything`, those outside.
+
+    `references` are Paddle's values of a verification; where several are, those of the smallest
+    inputs are taken. `checks` are those of the layers alone: one at fault is not probed, one that
+    could not be compared is, on the values of the run too.
+    """
+    if not references or not (everything or any(row.blocks for row in mapping.rows)):
+        return NOTHING
+    probing = _Probing(mapping, module, references, process, checks)
+    return probing.run(everything, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One row, the graph that it is in, and the values that it had.
+
+    `unseen` says that it was not compared on these.
+    """
+
+    row: Row
+    runner: RowRunner
+    base: Callable[[Value], Any]
+    unseen: bool
+
+
+class _Probing:
+    def __init__(
+        self,
+        mapping: RowMapping,
+        module: fx.GraphModule,
+        references: Sequence[Reference],
+        process: PaddleProcess,
+        checks: Mapping[str, Check],
+    ) -> None:
+        self.mapping, self.module, self.alone = mapping, module, checks
+        self.reference = min(references, key=lambda r: sum(a.size for a in r.inputs))
+        self.runner = RowRunner(module)
+        self.prober = Prober(Slicer(mapping), process)
+        self.makers = {value: row.path for row in mapping.rows for value in row.values}
+        self.left = ALL_BYTES
+        self.checks: dict[str, Check] = {}
+        self.references: dict[str, tuple[Reference, ...]] = {}
+        self.unprobed: dict[str, int] = {}
+        self._known: dict[str, tuple[Check, tuple[Reference, ...]]] = {}
+
+    def run(self, everything: bool, progress: Progress) -> Probed:
+        jobs = [*self._inner(), *(self._outer() if everything else ())]
+        for job in progress(jobs, "probing"):
+            if not self._alone(job.row).failed and job.row.path in job.runner.rows:
+                self._probe(job)
+        return Probed(self.checks, self.references, self.unprobed, self.prober)
+
+    # --- which rows -------------------------------------------------------------------------------
+
+    def _outer(self) -> Iterator[_Job]:
+        for row in self.mapping.rows:
+            names = {name.partition(".")[2].rstrip("_") for name in row.ops}
+            unseen = self._alone(row).verdict == "unchecked"
+            if _probable(row) and (unseen or not names <= _LINEAR):
+                yield _Job(row, self.runner, self._recorded, unseen)
+
+    def _alone(self, row: Row) -> Check:
+        return self.alone.get(row.path, _UNCHECKED)
+
+    def _inner(self) -> Iterator[_Job]:
+        parts = dict(self.module.named_modules())
+        runners: dict[str, RowRunner] = {}
+        for row in self.mapping.rows:
+            if not row.blocks or row.path not in self.runner.rows:
+                continue
+            recorder = Recorder()
+            recorder.record(self.runner, row, self._recorded)
+
+            def base(value: Value, recorder: Recorder = recorder) -> Any:
+                return self._inside(recorder, value)
+
+            for owner, block, inner in inner_rows((row,)):
+                name = f"{owner.path}.{block.name}"
+                part = parts.get(name)
+                if isinstance(part, fx.GraphModule) and _probable(inner):
+                    runner = runners.setdefault(name, RowRunner(part))
+                    yield _Job(inner, runner, base, True)
+
+    # --- values -----------------------------------------------------------------------------------
+
+    def _recorded(self, value: Value) -> Any:
+        """What Paddle computed, or what the file stores; else what our row makes of Paddle's."""
+        parameter = self.mapping.program.parameters.get(value.parameter)
+        if parameter is not None:
+            return as_tensor(parameter.load(), parameter.dtype, copy=False)
+        found = reference_tensor(self.reference, value)
+        if found is not None or value not in self.makers:
+            return found
+        try:
+            return self.runner.alone(self.makers[value], self._recorded).get(value)
+        except Exception:  # noqa: BLE001 - what it is cannot be known then
+            return None
+
+    def _inside(self, recorder: Recorder, value: Value) -> Any:
+        if value in recorder.values:
+            return recorder.values[value]
+        known = self.mapping.program.known.get(value.id)
+        if known is None or value in self.makers:
+            return self._recorded(value)
+        try:
+            items = [_integer(item, lambda v: self._inside(recorder, v)) for item in known.items]
+        except (TypeError, AttributeError):
+            return None
+        made = torch.tensor(items).reshape(known.array.shape)
+        return made.to(torch.int32 if value.dtype == "int32" else torch.int64)
+
+    # --- one row ----------------------------------------------------------------------------------
+
+    def _probe(self, job: _Job) -> None:
+        row = job.row
+        part = self.prober.slicer.cut(row, lambda v: isinstance(job.base(v), torch.Tensor))
+        if part is None:
+            return self._leave("its operators cannot be run apart from the rest")
+        values = {*part.feeds, *(v for v in row.reads if v.dtype not in (LIST, ARRAY, "none"))}
+        found = {value: job.base(value) for value in sorted(values, key=lambda v: v.id)}
+        tensors = {v: t for v, t in found.items() if isinstance(t, torch.Tensor)}
+        key = identity(row, part, tensors)
+        if key not in self._known:
+            size = sum(t.numel() * t.element_size() for t in tensors.values())
+            probes = list(probing_inputs(part, tensors, job.unseen))
+            if size > ROW_BYTES or size * len(probes) > self.left:
+                return self._leave("its values are too large")
+            if job.unseen and not self._runs(job):
+                return self._leave("what it reads is not known")
+            self.left -= size * len(probes)
+            recorded = self.prober.record(part, probes) if probes else []
+            if probes and not recorded:
+                return self._leave("Paddle refuses to run it alone")
+            self._known[key] = self._judged(job, recorded)
+        check, references = self._known[key]
+        self.checks[row.path] = check
+        if references:
+            self.references[row.path] = references
+        return None
+
+    def _leave(self, reason: str) -> None:
+        self.unprobed[reason] = self.unprobed.get(reason, 0) + 1
+
+    def _runs(self, job: _Job) -> bool:
+        """True when our row runs on the values that it had."""
+        try:
+            job.runner.alone(job.row.path, job.base)
+        except Exception:  # noqa: BLE001 - a value is missing, or the whole fails anyway
+            return False
+        return True
+
+    def _judged(
+        self, job: _Job, recorded: Sequence[Recorded]
+    ) -> tuple[Check, tuple[Reference, ...]]:
+        checks: list[Check] = []
+        kept: list[Recorded] = []
+        for one in recorded:
+            check = self._check(job, one)
+            if check.failed and (self._excused(check, one) or not self.prober.repeats(one)):
+                check = _UNCHECKED
+            if check.failed:
+                kept.append(one)
+                check = replace(check, problem=_told(check, one))
+            checks.append(check)
+        self.prober.drop([one for one in recorded if one not in kept])
+        return worst(checks), tuple(one.reference for one in kept)
+
+    def _check(self, job: _Job, one: Recorded) -> Check:
+        reference = one.reference
+
+        def get(value: Value) -> Any:
+            if value in reference and not value.parameter:
+                return reference_tensor(reference, value)
+            return job.base(value)
+
+        def wanted(value: Value) -> torch.Tensor | None:
+            found = reference_tensor(reference, value)
+            if found is not None and value.dtype == "bfloat16" and found.dtype == torch.float32:
+                return found.bfloat16()
+            return found
+
+        return check_alone(job.runner, job.row, get, wanted, reference, Integrity())
+
+    def _excused(self, check: Check, one: Recorded) -> bool:
+        """True where torch refuses numbers that no run of the model has shown, or where Paddle
+        rounds what it adds to one: `exp(x) - 1` is no better than that for tiny x.
+        """
+        if check.error is None:
+            refused = _EXCEPTION.match(check.problem)
+            return bool(refused) and one.probe.told != "recorded values"
+        return check.error.max_abs <= EPSILONS * _EPSILON and check.error.scale < 1
+
+
+def _probable(row: Row) -> bool:
+    if row.op is None or row.blocks or row.call is None or not row.is_comparable:
+        return False
+    values = (*row.reads, *row.values)
+    return bool(row.values) and not any(value.dtype in (LIST, ARRAY, "none") for value in values)
+
+
+def _told(check: Check, one: Recorded) -> str:
+    told = check.problem
+    if not told and check.error is not None:
+        told = f"error {check.error.max_abs:.3g}, {check.ratio:.3g}× what rounding explains"
+    return f"on probing inputs ({one.probe.told}): {told}"
+
+
+def _integer(item: Any, get: Callable[[Value], Any]) -> Any:
+    """A symbolic integer as a number."""
+    if isinstance(item, Dim):
+        return get(item.value).shape[item.axis]
+    if isinstance(item, Count):
+        return get(item.value)
+    if isinstance(item, Item):
+        return int(get(item.value).reshape(-1)[item.index])
+    if isinstance(item, IntOp):
+        return item.function(_integer(item.left, get), _integer(item.right, get))
+    return item

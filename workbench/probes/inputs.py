@@ -1,0 +1,177 @@
+"""Numbers that reveal: both signs, ties, tiny and large ones, and those at an operator's bounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from workbench.probes.slices import Slice
+from workbench.program import Op, Value
+
+#: At most so many sets of numbers come from an operator's own settings.
+SCALES = 3
+#: Settings within these magnitudes are reached by the other sets.
+_REACHED = (0.02, 60.0)
+#: Settings beyond these are marks for "nothing" or "no bound", or overflow when squared.
+_SENSIBLE = (1e-13, 1e10)
+_HALVES = (torch.float16, torch.bfloat16)
+#: Operators whose operands must fit each other (boxes, decompositions, alignments), or for which
+#: Paddle says nothing of what arbitrary numbers give.
+FIXED = {
+    "cholesky", "cholesky_solve", "eig", "eigh", "eigvals", "eigvalsh", "inverse", "lstsq", "lu",
+    "lu_unpack", "matrix_power", "matrix_rank", "matrix_rank_tol", "pinv", "qr", "slogdet", "svd",
+    "solve", "triangular_solve", "determinant", "householder_product", "ormqr", "svdvals",
+    "multiclass_nms3", "matrix_nms", "nms", "generate_proposals", "distribute_fpn_proposals",
+    "collect_fpn_proposals", "bipartite_match", "box_coder", "box_clip", "yolo_box", "prior_box",
+    "anchor_generator", "roi_align", "roi_pool", "psroi_pool", "warpctc", "warprnnt",
+    "edit_distance", "ctc_align", "viterbi_decode", "crf_decoding", "gather_tree", "beam_search",
+    "linear_chain_crf", "chunk_eval", "auc", "accuracy", "class_center_sample", "tdm_sampler",
+    "histogram", "histogramdd", "deformable_conv", "detection_map", "polygon_box_transform",
+}  # fmt: skip
+#: Operators that choose among equal numbers in an order that nothing fixes.
+_CHOOSING = {
+    "topk", "argsort", "sort", "kthvalue", "mode", "median", "nanmedian", "unique",
+    "max_pool2d_with_index", "max_pool3d_with_index", "fractional_max_pool2d",
+    "fractional_max_pool3d", "cummax", "cummin", "searchsorted", "top_p_sampling",
+}  # fmt: skip
+#: Operators whose inputs must stay within the range of an integer.
+_NARROWING = {"cast", "one_hot", "round", "floor", "ceil", "trunc"}
+
+Draw = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Numbers for one copy of a slice; `told` says what they are."""
+
+    told: str
+    tensors: Mapping[Value, torch.Tensor]
+
+
+def probing_inputs(
+    part: Slice, base: Mapping[Value, torch.Tensor], recorded: bool
+) -> Iterator[Probe]:
+    """Sets of numbers for a slice; with `recorded`, those of the run (`base`) come first."""
+    if recorded:
+        yield Probe("recorded values", base)
+    names = {op.short_name.rstrip("_") for op in part.ops}
+    if names & FIXED:
+        return
+    ids = _table_ids(part, base)
+    free = {value for value in part.free if _may_change(base[value])}
+    if not free:
+        if ids:
+            yield Probe("all table rows", _changed(base, (), _plain, 0, ids))
+        return
+    narrow = any(base[value].dtype in _HALVES for value in free)
+    for number, (told, draw) in enumerate(_draws(part.ops, names, narrow)):
+        yield Probe(told, _changed(base, free, draw, number, ids))
+
+
+def _draws(ops: tuple[Op, ...], names: set[str], narrow: bool) -> Iterator[tuple[str, Draw]]:
+    yield "both signs", _plain
+    yield "negative values", lambda x, g: -_plain(x, g).abs() - 0.01
+    yield "values from 0 to 1", _unit
+    yield "large values", _scaled(8.0 if narrow else 30.0)
+    if not names & _CHOOSING:
+        yield "equal values", lambda x, g: (_plain(x, g) * 2).round() / 2
+    if not narrow:
+        yield "small values", _scaled(1e-3)
+        if not names & _NARROWING:
+            for scale in _scales(ops):
+                yield f"values around {scale:.0e}", _scaled(scale)
+
+
+def _plain(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Normal numbers of standard deviation 2, within ±6."""
+    return torch.randn(like.shape, generator=generator).mul_(2).clamp_(-6, 6)
+
+
+def _unit(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Uniform from 0 to 1, with some of both ends."""
+    return (torch.rand(like.shape, generator=generator) * 1.1 - 0.05).clamp_(0, 1)
+
+
+def _scaled(scale: float) -> Draw:
+    return lambda like, generator: _plain(like, generator) * scale
+
+
+def _scales(ops: tuple[Op, ...]) -> list[float]:
+    """Magnitudes at which the settings of the operators matter: bounds, and what avoids zero."""
+    found: dict[int, float] = {}
+    for number in sorted({abs(number) for op in ops for number in _numbers(op)}):
+        if not _SENSIBLE[0] <= number <= _SENSIBLE[1] or _REACHED[0] <= number <= _REACHED[1]:
+            continue
+        for scale in [number] if number > 1 else [number, math.sqrt(number)]:
+            near = round(math.log10(scale))
+            if near != -3:  # the small values are there anyway
+                found.setdefault(near, scale)
+    chosen = sorted(found.values(), key=lambda scale: -abs(math.log10(scale)))
+    return chosen[:SCALES]
+
+
+def _numbers(op: Op) -> Iterator[float]:
+    """The real numbers among an operator's settings."""
+    if op.name == "pd_op.full_int_array" or str(op.attributes.get("dtype")).startswith("int"):
+        return
+    for setting in op.attributes.values():
+        for item in setting if isinstance(setting, tuple) else (setting,):
+            if isinstance(item, float) and math.isfinite(item):
+                yield item
+
+
+def _may_change(tensor: torch.Tensor) -> bool:
+    if tensor.dtype == torch.bool:
+        return tensor.numel() > 1
+    return tensor.numel() > 0 and (tensor.is_floating_point() or tensor.is_complex())
+
+
+def _changed(
+    base: Mapping[Value, torch.Tensor],
+    free: Collection[Value],
+    draw: Draw,
+    number: int,
+    ids: Mapping[Value, int],
+) -> dict[Value, torch.Tensor]:
+    """The values with other numbers; infinities stay, they are masks."""
+    made = dict(base)
+    for value, tensor in base.items():
+        generator = torch.Generator().manual_seed(1_000 * value.id + number)
+        if value in ids:
+            shape, high = tensor.shape, ids[value]
+            drawn = torch.randint(0, high, shape, generator=generator)
+            made[value] = _ends(drawn, high).to(tensor.dtype)
+        elif value not in free:
+            continue
+        elif tensor.dtype == torch.bool:
+            made[value] = tensor ^ (torch.rand(tensor.shape, generator=generator) < 0.3)
+        elif tensor.is_complex():
+            parts = draw(torch.view_as_real(tensor), generator)
+            made[value] = torch.view_as_complex(parts.contiguous()).to(tensor.dtype)
+        else:
+            drawn = draw(tensor, generator).to(tensor.dtype)
+            made[value] = torch.where(torch.isinf(tensor), tensor, drawn)
+    return made
+
+
+def _ends(drawn: torch.Tensor, high: int) -> torch.Tensor:
+    """The first and the last row of a table are looked up too."""
+    flat = drawn.flatten()
+    ends = torch.tensor([0, high - 1])[: len(flat)]
+    flat[: len(ends)] = ends
+    return flat.reshape(drawn.shape)
+
+
+def _table_ids(part: Slice, base: Mapping[Value, torch.Tensor]) -> dict[Value, int]:
+    """Ids that are looked up in a table, and how many rows that has."""
+    found: dict[Value, int] = {}
+    for op in part.ops:
+        ids, table = op.inputs.get("x"), op.inputs.get("weight")
+        if op.name != "pd_op.embedding" or not isinstance(ids, Value):
+            continue
+        if isinstance(table, Value) and ids in base and ids in part.free:
+            found[ids] = table.shape[0]
+    return found if len(part.ops) == 1 else {}

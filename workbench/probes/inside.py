@@ -1,0 +1,110 @@
+"""What our own model computes inside the blocks of `if` and `while`, while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from workbench.control_flow import For, If, While, as_tuple
+from workbench.mapping import Row, RowBlock
+from workbench.program import Value
+from workbench.row_runner import Lookup, RowRunner
+
+#: Each `if` or `while` is looked at so many times, and the last one counts: a loop that runs in
+#: another loop often begins with empty tensors.
+LOOKS = 2
+
+
+class Recorder:
+    """Values inside the blocks of one row.
+
+    A branch that is not taken and a loop that ends at once are run all the same, on the values that
+    they would have had.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[Value, Any] = {}
+        self._seen: dict[nn.Module, int] = {}
+
+    def record(self, runner: RowRunner, row: Row, get: Lookup) -> None:
+        """Start the row on Paddle's values and keep what its blocks compute."""
+        parts = {
+            name: part
+            for name, part in runner.module.named_modules()
+            if isinstance(part, (If, While, For)) and f"{name}.".startswith(f"{row.path}.")
+        }
+        hooks = [part.register_forward_pre_hook(self._look) for part in parts.values()]
+        if row.path in parts:
+            hooks.append(parts[row.path].register_forward_pre_hook(_stop))
+        try:
+            runner.alone(row.path, get)
+        except Exception:  # noqa: BLE001 - what was seen before is kept
+            pass
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _look(self, part: nn.Module, args: tuple[Any, ...]) -> None:
+        if self._seen.get(part, 0) >= LOOKS:
+            return
+        self._seen[part] = self._seen.get(part, 0) + 1
+        with suppress(Exception), torch.no_grad():
+            for block, given in _starts(part, args):
+                with suppress(Exception):  # a branch that is not meant for these values
+                    _Watching(block, self.values).run(*given)
+
+
+class _SeenError(Exception):
+    """The blocks have been looked at; the rest of the run would show nothing more."""
+
+
+def _stop(part: nn.Module, args: tuple[Any, ...]) -> None:
+    raise _SeenError
+
+
+def _starts(part: nn.Module, args: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """The blocks of a control-flow module, and what each is called with."""
+    if isinstance(part, If):
+        yield part.then_branch, args[1 : 1 + part.split]
+        yield part.else_branch, args[1 + part.split :]
+    elif isinstance(part, While):
+        carried, outer = args[1 : 1 + part.loop_values], args[1 + part.loop_values :]
+        yield part.body, (*carried, *outer)
+        condition, *carried_again = as_tuple(part.body(*carried, *outer))
+        if bool(condition):
+            yield part.body, (*carried_again, *outer)
+    elif isinstance(part, For):
+        start, stop, step = args[:3]
+        carried, outer = args[3 : 3 + part.loop_values], args[3 + part.loop_values :]
+        yield part.body, (start, *carried, *outer)
+        if len(range(start, stop, step)) > 1:
+            carried = as_tuple(part.body(start, *carried, *outer))
+            yield part.body, (start + step, *carried, *outer)
+
+
+class _Watching(fx.Interpreter):
+    """Keeps the values that the nodes of a block stand for."""
+
+    def __init__(self, block: fx.GraphModule, values: dict[Value, Any]) -> None:
+        super().__init__(block)
+        self.values = values
+
+    def run_node(self, node: fx.Node) -> Any:
+        result = super().run_node(node)
+        value = node.meta.get("value")
+        if isinstance(value, Value) and node.op != "output":
+            self.values[value] = result
+        return result
+
+
+def inner_rows(rows: tuple[Row, ...]) -> Iterator[tuple[Row, RowBlock, Row]]:
+    """(row with blocks, block, row in it) for every row inside blocks, outer before inner."""
+    for row in rows:
+        for block in row.blocks:
+            for inner in block.rows:
+                yield row, block, inner
+            yield from inner_rows(block.rows)
