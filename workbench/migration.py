@@ -218,9 +218,8 @@ class Migration:
 
         `inputs` is an `.npz` path, one list of arrays in feed order, a dict by input name, or a
         list of such for several runs; without it sample inputs are made, in two sizes when
-        dimensions are dynamic. `thorough` adds runs with odd sizes, large, negative and equal
-        values, padding, and further seeds, and probes every row; `nan` a run with a NaN. Raises
-        `InputError` when they do not fit, `PaddleProcessError` when Paddle fails.
+        dimensions are dynamic. `thorough` adds runs that reveal more and probes every row; `nan`
+        adds a NaN. Raises `InputError` for unfit inputs, `PaddleProcessError` when Paddle fails.
         """
         from workbench.probes import probed
         from workbench.verify import verify

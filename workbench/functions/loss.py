@@ -10,7 +10,13 @@ from torch.nn import functional as F  # noqa: N812
 def softmax_cross_entropy(
     x: Tensor, label: Tensor, axis: int, soft_label: bool, use_softmax: bool, ignore_index: int
 ) -> tuple[Tensor, Tensor]:
-    """Softmax of x, and its cross entropy with the class axis kept at size 1."""
+    """Softmax of x, and its cross entropy with the class axis kept at size 1.
+
+    Paddle takes what is more than 64 below the largest logit as 64 below it; gradients pass.
+    """
+    if use_softmax:
+        lowest = x.detach().amax(axis, keepdim=True) - 64
+        x = x + (torch.maximum(x, lowest) - x).detach()
     softmax = F.softmax(x, dim=axis) if use_softmax else x
     scores = F.log_softmax(x, dim=axis) if use_softmax else x.log()
     if soft_label:

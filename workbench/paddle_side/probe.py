@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from workbench.paddle_side.saved import store
+from workbench.paddle_side.saved import run_saved, store
 
 
 def probe(
@@ -26,7 +26,7 @@ def probe(
     arrays = {name: np.load(path) for name, path in feed.items()}
     executor = paddle.static.Executor(paddle.CPUPlace())
     with paddle.static.scope_guard(paddle.static.Scope()):
-        results = executor.run(loaded, feed=arrays, fetch_list=values, return_numpy=False)
+        results = run_saved(executor, loaded, arrays, values)
         stems = [stem for _, _, stem in fetch]
         for stem in stems:
             (Path(folder) / stem).parent.mkdir(parents=True, exist_ok=True)
