@@ -18,15 +18,15 @@ from workbench.mapping import Mapping as RowMapping
 from workbench.mapping import Row
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference
+from workbench.paddle_values import PaddleValues, reference_tensor
 from workbench.probes.identity import identity
 from workbench.probes.inputs import probing_inputs
 from workbench.probes.inside import Recorder, inner_rows
 from workbench.probes.record import Prober, Recorded
 from workbench.probes.slices import Slicer
-from workbench.program import ARRAY, LIST, Value
-from workbench.row_runner import RowRunner
+from workbench.program import ARRAY, LIST, Program, Value
+from workbench.row_runner import Lookup, RowRunner
 from workbench.verification import Check
-from workbench.verify import reference_tensor
 from workbench.weights import as_tensor
 
 #: A row is probed when its operands have at most so many bytes; rows are probed until all sets
@@ -97,7 +97,7 @@ class _Job:
 
     row: Row
     runner: RowRunner
-    base: Callable[[Value], Any]
+    base: Lookup
     unseen: bool
 
 
@@ -244,20 +244,8 @@ class _Probing:
         return worst(checks), tuple(one.reference for one in kept)
 
     def _check(self, job: _Job, one: Recorded) -> Check:
-        reference = one.reference
-
-        def get(value: Value) -> Any:
-            if value in reference and not value.parameter:
-                return reference_tensor(reference, value)
-            return job.base(value)
-
-        def wanted(value: Value) -> torch.Tensor | None:
-            found = reference_tensor(reference, value)
-            if found is not None and value.dtype == "bfloat16" and found.dtype == torch.float32:
-                return found.bfloat16()
-            return found
-
-        return check_alone(job.runner, job.row, get, wanted, reference, Integrity())
+        values = _ProbeValues(self.mapping.program, one.reference, job.base)
+        return check_alone(job.runner, job.row, values, Integrity())
 
     def _excused(self, check: Check, one: Recorded) -> bool:
         """True where torch refuses numbers that no run of the model has shown, or where Paddle
@@ -267,6 +255,18 @@ class _Probing:
             refused = _EXCEPTION.match(check.problem)
             return bool(refused) and one.probe.told != "recorded values"
         return check.error.max_abs <= EPSILONS * _EPSILON and check.error.scale < 1
+
+
+class _ProbeValues(PaddleValues):
+    """Paddle's values on probing inputs; what Paddle was not fed is as it was in the run."""
+
+    def __init__(self, program: Program, reference: Reference, base: Lookup) -> None:
+        super().__init__(program, reference)
+        self._base = base
+
+    def get(self, value: Value) -> torch.Tensor | None:
+        found = super().get(value)
+        return self._base(value) if found is None else found
 
 
 def _probable(row: Row) -> bool:
