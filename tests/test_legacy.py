@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+import workbench as wb
 from tests.oracle.case import Case, case, f32, i64, values
 from tests.oracle.check import check
 from tests.single_operator import convert
@@ -83,6 +85,29 @@ def test_legacy_case(
 ) -> None:
     """As for Paddle 3's format."""
     check(case, exporter, tmp_path, translator)
+
+
+def test_gradients_of_a_translated_program(
+    exporter: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+) -> None:
+    """What Paddle keeps for a gradient has no type there, and items of a split have no gradient."""
+    one = case(
+        "any", "paddle.concat([bn(b), F.dropout(a, 0.5)], 1)", x=f32("B", 6),
+        setup="a, b = paddle.split(fc(x), 2, 1)", fc="nn.Linear(6, 6)", bn="nn.BatchNorm1D(3)",
+    )  # fmt: skip
+    request = {
+        "expression": one.expression, "layers": one.layers, "setup": one.setup,
+        "inputs": {name: [spec.declared, spec.dtype] for name, spec in one.inputs.items()},
+        "grad": False, "runs": 1, "scale": one.scale,
+    }  # fmt: skip
+    np.savez(tmp_path / "feed0.npz", **one.arrays(0))
+    exporter.ask("export", case=request, folder=str(tmp_path))
+    migration = wb.load(tmp_path)
+    migration._process = worker
+    arrays = list(one.arrays(0).values())
+    assert migration.gradients(arrays).passed
+    assert migration.training(arrays, ["SGD"], 2).passed
+    assert migration.training(arrays, ["SGD"], 2, batch_norm="train").passed
 
 
 def test_select_input_alone() -> None:

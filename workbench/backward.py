@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from workbench.program import Value
 from workbench.row_runner import RowRunner
 
 Lookup = Callable[[Value], "torch.Tensor | None"]
+Change = Callable[[Value, torch.Tensor], torch.Tensor]
 
 
 @dataclass(slots=True)
@@ -30,22 +31,23 @@ class Backward:
 def backward(
     runner: RowRunner,
     inputs: Sequence[torch.Tensor],
-    outputs: Sequence[Value],
     cotangents: Mapping[Value, torch.Tensor],
     forward_values: Lookup,
-    gradients: Lookup | None = None,
+    change: Change | None = None,
+    stops: Collection[Value] = (),
 ) -> Backward:
-    """Run the model, each value replaced by Paddle's, and go back from the weighted outputs.
+    """Run the model, each value replaced by Paddle's, and go back from the weighted roots.
 
-    `outputs` are the model's, `cotangents` weight some of them. With `gradients`, Paddle's gradient
-    of a value takes the place of ours on the way back.
+    `cotangents` weight the roots. `change` may put another gradient in the place of a value's
+    on the way back. No gradient passes the values in `stops`.
     """
     found = Backward()
-    results = _forward(runner, inputs, _Anchors(found, forward_values, gradients))
+    env = _forward(runner, inputs, _Anchors(found, forward_values, change, stops))
+    results = {value: env.get(value) for value in cotangents}
     roots = {
         value: result
-        for value, result in zip(outputs, results, strict=True)
-        if value in cotangents and isinstance(result, torch.Tensor) and result.requires_grad
+        for value, result in results.items()
+        if isinstance(result, torch.Tensor) and result.requires_grad
     }
     parameters = dict(runner.module.named_parameters())
     for parameter in parameters.values():
@@ -62,13 +64,13 @@ def backward(
 
 def _forward(
     runner: RowRunner, inputs: Sequence[torch.Tensor], anchors: _Anchors
-) -> tuple[Any, ...]:
+) -> dict[Value, Any]:
     env: dict[fx.Node, Any] = {}
+    values: dict[Value, Any] = {}
     given = iter(inputs)
     for node in runner.module.graph.nodes:
         if node.op == "output":
-            results = node.args[0]
-            return tuple(env[n] for n in ((results,) if isinstance(results, fx.Node) else results))
+            break
         if node.op == "placeholder":
             tensor = next(given).detach().clone()
             result: Any = tensor.requires_grad_(tensor.is_floating_point())
@@ -76,20 +78,31 @@ def _forward(
             result = runner.run(node, env.__getitem__, runner.modules)
         value = node.meta.get("value")
         env[node] = anchors.anchored(value, result) if isinstance(value, Value) else result
-    raise AssertionError("a graph ends with its output")
+        if isinstance(value, Value):
+            values[value] = env[node]
+    return values
 
 
 class _Anchors:
     """Puts Paddle's values into our run, and notes the gradients that come back."""
 
-    def __init__(self, found: Backward, values: Lookup, gradients: Lookup | None) -> None:
+    def __init__(
+        self,
+        found: Backward,
+        values: Lookup,
+        change: Change | None,
+        stops: Collection[Value],
+    ) -> None:
         self.found = found
+        self.stops = stops
         self.values = values
-        self.gradients = gradients
+        self.change = change
 
     def anchored(self, value: Value, ours: Any) -> Any:
         """Paddle's value with our history; ours where Paddle's is not known or does not fit."""
         theirs = self.values(value)
+        if value in self.stops and isinstance(ours, torch.Tensor):
+            ours = ours.detach()
         if theirs is None or not isinstance(ours, torch.Tensor) or ours.shape != theirs.shape:
             return ours
         if not ours.requires_grad:
@@ -99,8 +112,9 @@ class _Anchors:
 
     def _seen(self, value: Value, gradient: torch.Tensor) -> torch.Tensor:
         self.found.values[value] = gradient.detach()
-        theirs = self.gradients(value) if self.gradients else None
-        return gradient if theirs is None else theirs.to(gradient.dtype)
+        if self.change is None:
+            return gradient
+        return self.change(value, gradient.detach()).to(gradient.dtype)
 
 
 class _Anchor(torch.autograd.Function):

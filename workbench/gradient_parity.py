@@ -94,8 +94,8 @@ class GradientParity:
     @property
     def summary(self) -> str:
         """One sentence for a person."""
-        parameters, inputs = len(self.of("parameter")), len(self.of("input"))
         if self.passed:
+            parameters, inputs = self._compared("parameter"), self._compared("input")
             largest = self.largest_error
             told = (
                 f"; largest error {largest.chain.error.relative:.1e} of its scale ({largest.name})"
@@ -104,7 +104,7 @@ class GradientParity:
             )
             return (
                 f"passed: gradients of {parameters} parameters and {inputs} inputs agree with "
-                f"Paddle within rounding{told}"
+                f"Paddle within rounding{self._others}{told}"
             )
         bad = self.first_mismatch
         if bad is None:
@@ -117,6 +117,17 @@ class GradientParity:
         )
         where = f" (backward of {', '.join(bad.paths)})" if bad.paths else ""
         return f"failed: gradient of {bad.kind} {bad.name}{where}: {how}"
+
+    @property
+    def _others(self) -> str:
+        """How many inputs and parameters were not compared, and why."""
+        left = [c for c in self.checks if c.kind != "value" and c.alone.verdict == "unchecked"]
+        none = sum(not check.alone.problem for check in left)
+        told = f" ({none} have none in either framework)" if none else ""
+        return told + (f" ({len(left) - none} could not be compared)" if len(left) > none else "")
+
+    def _compared(self, kind: str) -> int:
+        return sum(check.alone.verdict != "unchecked" for check in self.of(kind))
 
     def frame(self) -> pd.DataFrame:
         """One line a gradient: errors alone and in the chain, tolerances, verdicts."""

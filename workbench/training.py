@@ -30,7 +30,7 @@ from workbench.batch_norm import (
     statistics_of,
 )
 from workbench.errors import InputError
-from workbench.gradients import wide_module
+from workbench.gradient_passes import wide_module
 from workbench.judging import NOISE_FACTOR
 from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
@@ -38,6 +38,7 @@ from workbench.paddle_side.reference import Reference, record
 from workbench.paddle_values import reference_tensor
 from workbench.parameter_pieces import Piece, parameter_pieces
 from workbench.program import Program, Value, is_float
+from workbench.roots import find_roots, rooted
 from workbench.training_notes import training_notes
 from workbench.training_result import Course, TrainingParity
 
@@ -97,7 +98,7 @@ def training_parity(
         f"{value.label} {list(array.shape)}"
         for value, array in zip(mapping.program.inputs, inputs, strict=True)
     )
-    notes = tuple(training_notes(mapping, source, setting.pieces))
+    notes = (*setting.notes, *training_notes(mapping, source, setting.pieces))
     return TrainingParity(described, courses, notes, time.perf_counter() - start, batch_norm)
 
 
@@ -109,6 +110,7 @@ class _Setting:
     targets: dict[Value, torch.Tensor]
     pieces: list[Piece]
     norms: list[Norm]
+    notes: tuple[str, ...]
 
     @property
     def names(self) -> list[str]:
@@ -124,22 +126,23 @@ def _setting(
     norms: list[Norm],
 ) -> _Setting:
     program = mapping.program
-    outputs = [value for value in dict.fromkeys(program.outputs) if value.dtype == "float32"]
     pieces = parameter_pieces(mapping, module)
-    if not outputs or not pieces:
-        raise InputError("There is nothing to train: no float32 output or no trainable parameter.")
+    if not pieces:
+        raise InputError("There is nothing to train: the model has no trainable parameter.")
     drawn = drawn_values(mapping)
-    reference = record(process, program, inputs, [*program.outputs, *drawn])
+    roots = find_roots(process, program, [value for row in mapping.rows for value in row.values])
+    reference = record(process, program, inputs, [*roots.values, *drawn])
     random = np.random.default_rng(seed)
     targets = {}
-    for value in outputs:
+    for value in roots.values:
         output = reference_tensor(reference, value)
-        assert output is not None  # outputs are always recorded
+        assert output is not None  # it was recorded just now
+        output = output.float()
         spread = float(output.std()) if output.numel() > 1 else 1.0
         noise = torch.from_numpy(random.normal(size=tuple(output.shape))).to(output.dtype)
         targets[value] = output + noise * (spread or 1.0)
-    module = with_drawn_values(module, drawn, reference)
-    return _Setting(program, module, reference, targets, pieces, norms)
+    module = with_drawn_values(rooted(module, roots), drawn, reference)
+    return _Setting(program, module, reference, targets, pieces, norms, roots.notes)
 
 
 def _course(name: str, setting: _Setting, process: PaddleProcess, steps: int) -> Course:
@@ -236,6 +239,11 @@ def _torchs(
 def _rate(module: fx.GraphModule, setting: _Setting) -> float:
     """A learning rate with which the loss falls."""
     loss = _loss(module(*_inputs(setting)), setting)
+    if not loss.requires_grad:
+        raise InputError(
+            "There is nothing to train: no trainable parameter stands before the outputs.",
+            " ".join(setting.notes),
+        )
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     found = torch.autograd.grad(loss, parameters, allow_unused=True)
     norm = sum(float((gradient.double() ** 2).sum()) for gradient in found if gradient is not None)
@@ -251,13 +259,11 @@ def _inputs(setting: _Setting, double: bool = False) -> list[torch.Tensor]:
     return inputs
 
 
-def _loss(result: Any, setting: _Setting) -> torch.Tensor:
-    results = result if isinstance(result, tuple) else (result,)
-    outputs = dict(zip(setting.program.outputs, results, strict=True))
-    parts = [
-        ((outputs[value] - target.to(outputs[value].dtype)) ** 2).mean()
-        for value, target in setting.targets.items()
-    ]
+def _loss(results: tuple[torch.Tensor, ...], setting: _Setting) -> torch.Tensor:
+    parts = []
+    for result, target in zip(results, setting.targets.values(), strict=True):
+        wide = result if result.dtype == torch.float64 else result.float()
+        parts.append(((wide - target.to(wide.dtype)) ** 2).mean())
     return torch.stack(parts).sum() / len(parts)
 
 
@@ -293,8 +299,19 @@ def _apart(
 
 
 def drawn_values(mapping: Mapping) -> list[Value]:
-    """What random operators draw; raises `InputError` where a gradient passes through the draw."""
+    """What random operators draw.
+
+    Raises `InputError` where a gradient passes through the draw, and where Paddle's own numbers are
+    a mistake.
+    """
     rows = [row for row in mapping.rows if row.is_random]
+    wrong = next((row for row in mapping.rows if row.is_mistaken), None)
+    if wrong is not None:
+        raise InputError(
+            f"Paddle computes {wrong.path} by mistake ({wrong.note}), so training cannot be "
+            "compared.",
+            "Compare the model as it was before it was quantised.",
+        )
     for row in rows:
         if any("dropout" in op or op.endswith("rrelu") for op in row.ops):
             raise InputError(

@@ -15,19 +15,13 @@ from workbench.program import ARRAY, LIST, Program, Value
 
 
 class GradientReference:
-    """Gradients that Paddle computed: by value, and by the name of a parameter.
-
-    `stopped` names the ops on the way that Paddle has no gradient for; `detached` counts the places
-    where the program stops gradients on purpose.
-    """
+    """Gradients that Paddle computed: by value, and by the name of a parameter."""
 
     def __init__(self) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="workbench-")
         self.folder = Path(self._temporary.name)
         self.asked: set[str] = set()
         self.dtypes: dict[str, str] = {}
-        self.stopped: tuple[str, ...] = ()
-        self.detached = 0
 
     def array(self, stem: str) -> np.ndarray | None:
         """A gradient in storage dtype, memory-mapped; None where Paddle has none."""
@@ -49,7 +43,7 @@ def record_gradients(
     values: Iterable[Value],
     parameters: Sequence[str],
 ) -> GradientReference:
-    """Run one backward pass in Paddle; `cotangents` weight the outputs of the model.
+    """Run one backward pass in Paddle; `cotangents` weight the roots.
 
     Raises `PaddleProcessError` when Paddle cannot differentiate the program.
     """
@@ -71,7 +65,7 @@ def record_gradients(
     ]
     named = [[name, f"p{number}"] for number, name in enumerate(parameters)]
     for number, chunk in enumerate(list(chunks(wanted, program, inputs)) or [[]]):
-        told = process.ask(
+        found.dtypes |= process.ask(
             "gradients",
             program=str(program.source),
             params=str(program.params_file) if program.params_file else None,
@@ -81,7 +75,5 @@ def record_gradients(
             parameters=named if number == 0 else [],
             folder=str(found.folder),
         )
-        found.dtypes |= told["stored"]
-        found.stopped, found.detached = tuple(told["stopped"]), told["detached"]
     found.asked = {value_stem(value) for value in wanted} | {stem for _, stem in named}
     return found

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 _TO_THE_START = -(2**31)
+#: Results, by number, that ops keep for their gradients. The translation gives them no type, and
+#: Paddle crashes when it differentiates.
+_KEPT = {"1.dropout": (1,), "1.batch_norm_": (5,)}
 
 
 def repair(document: dict[str, Any]) -> None:
@@ -15,8 +18,17 @@ def repair(document: dict[str, Any]) -> None:
         if op["#"] == "p":  # parameters are stored and trainable, which loading needs to know
             op["A"][2] = 1
             op["OA"] = [1, 0, 1]
+        for number in _KEPT.get(op["#"], ()):
+            if op["O"][number]["TT"]["#"] == "NULL":
+                op["O"][number]["TT"] = _bytes_like(op["O"][0]["TT"])
     _open_reversed_slices(ops)
     _name_lookup_shapes(ops)
+
+
+def _bytes_like(kind: dict[str, Any]) -> dict[str, Any]:
+    """The type of a tensor as one of bytes."""
+    _, *rest = kind["D"]
+    return {"#": kind["#"], "D": [{"#": "0.t_ui8"}, *rest]}
 
 
 def walk_ops(regions: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import paddle
+from paddle.autograd import ir_backward
 
 from workbench.paddle_side.repairs import walk_ops
 from workbench.paddle_side.saved import load_saved, run_saved
 
 #: `Tensor.detach`; and a copy, since Paddle would write into the memory that it shares.
 _DETACH, _COPY = "1.share_data_", "1.assign"
+#: Ops that take a shape from their operand and nothing else.
+_SHAPES = {"pd_op.full_like", "pd_op.full_batch_size_like", "pd_op.uniform_random_batch_size_like"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,35 @@ class Trainable:
         """The values for the feed."""
         return run_saved(self.executor, self.loaded, self.feed, fetches)
 
+    def gradients(self, roots: list[Any], targets: list[Any], given: Any = None) -> list[Any]:
+        """Gradients of the weighted sum of the roots; None for a target that has none."""
+        return list(ir_backward.grad(roots, targets, given, allow_unused=True))
+
+    @contextmanager
+    def differentiated(self) -> Iterator[None]:
+        """While the program grows a backward pass; a failure on a loop is told in words."""
+        try:
+            with paddle.static.program_guard(self.loaded):
+                yield
+        except Exception as error:
+            if any(op.name() == "pd_op.while" for op in self.ops):
+                raise NoGradientError(
+                    "Paddle cannot differentiate this program: its backward pass fails on a loop."
+                ) from error
+            raise
+
+
+class NoGradientError(Exception):
+    """Paddle's own backward pass fails on the program."""
+
+    hint = (
+        "Verification of the forward values is not touched by this. Gradients can be compared on "
+        "a part of the model that has no loop."
+    )
+
 
 def open_trainable(program: str, params: str | None, inputs: list[str], folder: str) -> Trainable:
-    """Load a program for a backward pass; `inputs` are `.npy` files in feed order."""
+    """Load a program for a backward pass; `inputs` are `.npy` files in feed order, or none."""
     paddle.enable_static()
     executor = paddle.static.Executor(paddle.CPUPlace())
     program, detached = _trainable_copy(program, folder)
@@ -51,9 +81,11 @@ def open_trainable(program: str, params: str | None, inputs: list[str], folder: 
         for op in ops
         if op.name() == "builtin.parameter"
     }
-    feed = {name: np.load(path) for name, path in zip(feeds, inputs, strict=True)}
-    kept = _prepare(block, ops, detached)
-    return Trainable(executor, loaded, kept, results, named, feed, len(detached))
+    feed = {name: np.load(path) for name, path in zip(feeds, inputs, strict=bool(inputs))}
+    results |= _split_lists(ops)
+    _prepare(block, ops, detached)
+    paddle.pir.set_insertion_point_to_block_end(block)
+    return Trainable(executor, loaded, list(block.ops), results, named, feed, len(detached))
 
 
 def _trainable_copy(program: str, folder: str) -> tuple[str, set[int]]:
@@ -79,29 +111,60 @@ def _trainable_copy(program: str, folder: str) -> tuple[str, set[int]]:
     return str(copy), detached
 
 
-def _prepare(block: Any, ops: list[Any], detached: set[int]) -> list[Any]:
-    """Let gradients reach every float value; returns the ops that compute something."""
-    kept = []
+def _prepare(block: Any, ops: list[Any], detached: set[int]) -> None:
+    """Let gradients reach every float value, but not through ops that have none."""
     for position, op in enumerate(ops):
         if op.name() == "pd_op.fetch":
             block.remove_op(op)
             continue
-        kept.append(op)
+        stopped = position in detached or is_barrier(op)
         for value in op.results():
-            value.stop_gradient = position in detached or not floats([value])
+            value.stop_gradient = stopped or not floats([value])
             if value.is_combine() and value.use_empty():
                 # an unused list of tensors has no zero gradient, its items have
                 paddle.pir.set_insertion_point_after(op)
                 paddle._C_ops.builtin_split(value)
-    paddle.pir.set_insertion_point_to_block_end(block)
-    return kept
+
+
+def is_barrier(op: Any) -> bool:
+    """True for an op that computes with floats and that Paddle has no gradient for.
+
+    A loop is one: the backward pass of a saved loop fails, some end in SIGSEGV.
+    """
+    if op.name() == "pd_op.while":
+        return True
+    if op.name() in _SHAPES or op.name().startswith(("builtin.", "cf.")):
+        return False
+    return bool(floats(op.operands_source())) and not paddle.framework.core.has_vjp(op)
+
+
+def _split_lists(ops: list[Any]) -> dict[tuple[int, int], Any]:
+    """Items of lists, taken in a way that has a gradient; by [op position, result number].
+
+    Translated programs take single items of the result of a split, for which Paddle has none.
+    """
+    found = {}
+    parts: dict[int, Any] = {}
+    for position, op in enumerate(ops):
+        if op.name() != "builtin.slice":
+            continue
+        (whole,) = op.operands_source()
+        if whole.id not in parts:
+            paddle.pir.set_insertion_point_after(whole.get_defining_op())
+            parts[whole.id] = paddle._C_ops.builtin_split(whole)
+        item = parts[whole.id][op.attrs()["index"]]
+        item.stop_gradient = not floats([item])
+        op.results()[0].replace_all_uses_with(item)
+        found[position, 0] = item
+    return found
 
 
 def floats(values: Iterable[Any]) -> list[Any]:
-    """Those that hold floats."""
+    """Those that gradients can pass: real or complex numbers, and lists."""
     known = [value for value in values if value.initialized()]
-    return [
-        value
-        for value in known
-        if not value.is_dense_tensor_type() or "float" in str(value.dtype).lower()
-    ]
+    return [value for value in known if not value.is_dense_tensor_type() or _is_float(value)]
+
+
+def _is_float(value: Any) -> bool:
+    name = str(value.dtype).lower()
+    return "float" in name or "complex" in name

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import paddle
-from paddle.autograd import ir_backward
 
 from workbench.paddle_side.trainable import open_trainable
 
@@ -29,28 +28,29 @@ def train(
     After the parameters come the variables in `kept`, which the program itself writes: the running
     statistics of batch norm.
 
-    The loss is the mean over the outputs of their mean squared distance to `targets`, which lists
-    [op position, result number, `.npy` file]. Gradients come from the program, updates from
-    Paddle's own optimiser.
+    The loss is the mean over the roots of their mean squared distance to `targets`, which lists
+    [op position, result number, `.npy` file of float32]. Gradients come from the program, updates
+    from Paddle's own optimiser.
     """
     opened = open_trainable(program, params, inputs, folder)
-    with paddle.static.program_guard(opened.loaded):
+    with opened.differentiated():
         losses = []
         for place, (position, number, path) in enumerate(targets):
             output, array = opened.results[position, number], np.load(path)
-            given = paddle.static.data(f"workbench_target_{place}", array.shape, output.dtype)
+            given = paddle.static.data(f"workbench_target_{place}", array.shape, "float32")
             opened.feed[f"workbench_target_{place}"] = array
-            losses.append(paddle.mean((output - given) ** 2))
+            losses.append(paddle.mean((output.astype("float32") - given) ** 2))
         loss = paddle.add_n(losses) / len(losses)
         wanted = [opened.parameters[name] for name in parameters]
-        gradients = ir_backward.grad([loss], wanted, allow_unused=True)
+        gradients = opened.gradients([loss], wanted)
     used = [(n, g) for n, g in zip(parameters, gradients, strict=True) if g is not None]
     fetches = [loss, *(gradient for _, gradient in used)]
     tensors = [_tensor(name) for name, _ in used]
     update = _Update(tensors, optimiser, options)
     found = []
     for step in range(steps + 1):
-        values = [np.asarray(value) for value in opened.run(fetches)]
+        with opened.differentiated():
+            values = [np.asarray(value) for value in opened.run(fetches)]
         found.append(float(values[0]))
         if step < steps:
             update.step(values[1:])

@@ -11,6 +11,7 @@ import numpy as np
 import paddle
 
 from workbench.paddle_side.backward import gradients
+from workbench.paddle_side.barriers import roots
 from workbench.paddle_side.probe import probe
 from workbench.paddle_side.saved import load_saved, run_saved, store
 from workbench.paddle_side.serve import Handler, serve
@@ -87,6 +88,7 @@ if __name__ == "__main__":
     handlers: dict[str, Handler] = {
         "run": run,
         "gradients": gradients,
+        "roots": roots,
         "predict": predict,
         "probe": probe,
         "train": train,

@@ -1,0 +1,104 @@
+"""The values from which both frameworks go back: float outputs, or what stands before an op that
+Paddle has no gradient for, such as the boxes and scores before NMS.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from torch import fx
+
+from workbench.errors import InputError, PaddleProcessError
+from workbench.paddle_side.process import PaddleProcess
+from workbench.program import Program, Value, is_float
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Values to differentiate; ops that have no gradient in Paddle, and the values that they make.
+
+    `detached` counts the places where the program stops gradients on purpose.
+    """
+
+    values: tuple[Value, ...]
+    barriers: Mapping[str, tuple[Value, ...]]
+    detached: int = 0
+
+    @property
+    def stops(self) -> frozenset[Value]:
+        """Values behind which no gradient passes."""
+        return frozenset(value for made in self.barriers.values() for value in made)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know."""
+        found = []
+        if self.barriers:
+            found.append(
+                f"Paddle has no gradient for {', '.join(self.barriers)}: the values before it took "
+                "the place of what comes after, and no gradient passes there."
+            )
+        if self.detached:
+            found.append(
+                f"Paddle stops gradients at {self.detached} place(s) (Tensor.detach), where the "
+                "converted model passes them on; add .detach() there before you train it."
+            )
+        return tuple(found)
+
+
+def find_roots(process: PaddleProcess, program: Program, made: Iterable[Value]) -> Roots:
+    """Ask Paddle where a backward pass begins; `made` are the values that our rows make.
+
+    Raises `InputError` when there is nothing to differentiate, `PaddleProcessError` when Paddle
+    cannot load the program.
+    """
+    if program.source is None:
+        raise PaddleProcessError("The program has no file, so Paddle cannot run it.")
+    floats = [value for value in dict.fromkeys(program.outputs) if is_float(value.dtype)]
+    floats = [value for value in floats if value.id in program.positions]
+    if not floats:
+        raise InputError("The model has no float output, so there is nothing to differentiate.")
+    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
+        told = process.ask(
+            "roots",
+            program=str(program.source),
+            params=str(program.params_file) if program.params_file else None,
+            outputs=[program.positions[value.id] for value in floats],
+            folder=folder,
+        )
+    known = {program.positions[v.id]: v for v in made if v.id in program.positions}
+    values = [known[tuple(place)] for place in told["roots"] if tuple(place) in known]
+    values = [value for value in values if is_float(value.dtype) and value not in program.inputs]
+    barriers = {
+        name: tuple(known[tuple(place)] for place in places if tuple(place) in known)
+        for name, places in told["barriers"].items()
+    }
+    if not values:
+        why = f"Paddle has no gradient for {', '.join(barriers)}" if barriers else "none is reached"
+        raise InputError(f"No output can be differentiated: {why}.")
+    return Roots(tuple(dict.fromkeys(values)), barriers, told["detached"])
+
+
+def rooted(module: fx.GraphModule, roots: Roots) -> fx.GraphModule:
+    """A copy that returns the roots, a tuple, and passes no gradient where Paddle has none.
+
+    What comes after them still runs, as it does in Paddle: batch norms may stand there.
+    """
+    made = copy.deepcopy(module)
+    nodes: dict[Value, fx.Node] = {}
+    for node in list(made.graph.nodes):
+        value = node.meta.get("value")
+        if not isinstance(value, Value):
+            continue
+        if value in roots.stops:
+            with made.graph.inserting_after(node):
+                stopped = made.graph.call_method("detach", (node,))
+            node.replace_all_uses_with(stopped, lambda user, kept=stopped: user is not kept)
+        nodes.setdefault(value, node)
+    output = next(node for node in reversed(made.graph.nodes) if node.op == "output")
+    output.args = (tuple(nodes[value] for value in roots.values),)
+    made.recompile()
+    return made
