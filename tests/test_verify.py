@@ -177,6 +177,23 @@ def test_random_numbers_are_the_same_in_every_run_of_paddle(
     assert found.passed, found.summary
 
 
+@pytest.mark.parametrize(
+    "setup",
+    [
+        "a = x * 2\nb = a * 1\nb[:, 0] = -1.0\nb[:, 1:3] = a[:, :2]\ny = a + b.cumsum(1)",
+        "a = x * 2\nb = paddle.zeros([x.shape[0], 4])\nb[:, 1:3] = a[:, :2]\ny = a + b",
+        "a = x * 2\na[:, 0] = -1.0\nm = a > 0\na[m] = 3.0\na[:, 1] = 5.0\ny = F.relu(a)",
+    ],
+)
+def test_overwritten_values_are_recorded_as_they_were(
+    setup: str, oracle: PaddleProcess, tmp_path: Path
+) -> None:
+    run_paddle(case("overwriting", "y", x=f32("B", 4), setup=setup), oracle, tmp_path)
+    with wb.load(tmp_path) as migration:
+        found = migration.verify([np.linspace(-1, 2, 12, dtype=np.float32).reshape(3, 4)])
+    assert found.passed, found.summary
+
+
 def test_scopes_are_checked_alone_and_in_the_chain(data: Path) -> None:
     with wb.load(data / "transformer_encoder") as migration:
         with pytest.raises(InputError, match="Nothing was verified"):

@@ -12,6 +12,7 @@ import paddle
 
 from workbench.paddle_side.backward import gradients
 from workbench.paddle_side.barriers import roots
+from workbench.paddle_side.overwriting import before_overwriting
 from workbench.paddle_side.probe import probe
 from workbench.paddle_side.saved import load_saved, run_saved, store
 from workbench.paddle_side.serve import Handler, serve
@@ -33,10 +34,11 @@ def run(
     loaded, feeds, _ = load_saved(program, params, executor)
     block = loaded.global_block()
     ops = list(block.ops)
-    values = [ops[position].results()[number] for position, number, _ in fetch]
     for op in ops:
         if op.name() == "pd_op.fetch":
             block.remove_op(op)
+    values = before_overwriting(ops, [(position, number) for position, number, _ in fetch])
+    paddle.pir.set_insertion_point_to_block_end(block)
     feed = {name: np.load(path) for name, path in zip(feeds, inputs, strict=True)}
     results = run_saved(executor, loaded, feed, values)
     return store([stem for _, _, stem in fetch], values, results, folder)
