@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from workbench.calls import Call, Dtype, Layer, Weight, calls_in
 from workbench.editing.calls import slots, swap
-from workbench.mapping import Mapping, Row
+from workbench.mapping import Row
 from workbench.program import Value
 
 Done = Callable[[], None]
@@ -251,9 +251,9 @@ _OTHER_FUNCTIONS: tuple[tuple[Any, Any], ...] = (
 # --- in the mapping ---------------------------------------------------------------------------
 
 
-def row_faults(mapping: Mapping) -> Iterator[RowFault]:
+def row_faults(rows: Iterable[Row]) -> Iterator[RowFault]:
     """Every fault that fits a row of the mapping."""
-    for row in mapping.rows:
+    for row in rows:
         if row.call is None or row.is_parameter or row.blocks:
             continue
         for part in calls_in(row.call):
@@ -305,6 +305,11 @@ _NUMBERS: dict[str, Any] = {
     "eps": (1e-3, 1e-12), "negative_slope": (0.3,), "alpha": (0.5,), "beta": (1.0,),
     "min": (-1.0,), "max": (1.0,), "min_val": (-1.0,), "max_val": (1.0,), "value": (0.0,),
 }  # fmt: skip
+#: These are also moved to where few activations come.
+_BOUNDS = ("min", "max", "min_val", "max_val", "eps")
+#: Settings that change nothing in evaluation.
+_IDLE = ("momentum", "p")
+_COMMUTATIVE = ("operator.add", "operator.mul", "torch.maximum", "torch.minimum")
 _FLAGS = ("align_corners", "ceil_mode", "count_include_pad", "keepdim", "batch_first")
 _TARGETS = {
     "nn.ReLU": "nn.ReLU6", "F.relu": "F.silu", "F.relu6": "F.relu", "nn.Hardswish": "nn.SiLU",
@@ -320,6 +325,8 @@ def _call_faults(part: Call | Layer) -> Iterator[tuple[str, tuple[str, ...], Cal
     for slot in slots(part):
         value = slot.value
         for other in _other_values(slot.name, value):
+            if other == value or slot.name in _IDLE or _same_axis(part, slot.name, value, other):
+                continue
             words = (slot.name, "Paddle acts as with", "Paddle gives")
             yield f"{slot.name} changed", words, _put(part, slot.place, other)
     missing = {"approximate": "tanh"} if part.target in ("F.gelu", "nn.GELU") else {}
@@ -332,7 +339,8 @@ def _call_faults(part: Call | Layer) -> Iterator[tuple[str, tuple[str, ...], Cal
         order = list(part.args)
         order[tensors[0]], order[tensors[1]] = order[tensors[1]], order[tensors[0]]
         words = ("swapped", "operands")
-        yield "operands swapped", words, replace(part, args=tuple(order))
+        if part.target not in _COMMUTATIVE:
+            yield "operands swapped", words, replace(part, args=tuple(order))
         if part.target == "operator.add":
             gone = (part.args[0], 0.0)
             yield "residual dropped", ("dropped",), replace(part, args=gone)
@@ -345,6 +353,13 @@ def _call_faults(part: Call | Layer) -> Iterator[tuple[str, tuple[str, ...], Cal
         yield "other function", ("in place of",), replace(part, target=other)
 
 
+def _same_axis(part: Call | Layer, name: str, value: Any, other: Any) -> bool:
+    """True for the same axis, counted from the other end."""
+    rank = len(part.args[0].shape) if part.args and isinstance(part.args[0], Value) else 0
+    numbers = isinstance(value, int) and isinstance(other, int)
+    return name in ("dim", "axis") and numbers and rank > 0 and value % rank == other % rank
+
+
 def _other_values(name: str, value: Any) -> Iterator[Any]:
     if name in _FLAGS and isinstance(value, bool):
         yield not value
@@ -354,6 +369,8 @@ def _other_values(name: str, value: Any) -> Iterator[Any]:
         yield from (other for other in (0, 1, -1) if other != value)
     elif name in _NUMBERS and isinstance(value, float):
         yield from (other for other in _NUMBERS[name] if other != value)
+        if name in _BOUNDS and value:
+            yield value * 4
     elif isinstance(value, float):
         yield from (value * 1.01, -value, 1.0) if value != 1.0 else (value * 1.01,)
     elif name in ("padding", "dilation", "stride", "pad") and isinstance(value, (tuple, list)):

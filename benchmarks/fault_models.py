@@ -101,6 +101,33 @@ class UNet(nn.Layer):
         return y, paddle.argmax(y, 1), F.softmax(F.adaptive_avg_pool2d(y, 1).flatten(1), 1)
 
 
+class Loop(nn.Layer):
+    """A recurrent cell in a `while`, with a branch inside, whose bounds are seldom reached."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.Linear(24, 16)
+        self.norm = nn.LayerNorm(16)
+        self.square = nn.Linear(16, 16)
+        self.out = nn.Linear(16, 7)
+
+    def forward(self, x: Any, steps: Any) -> Any:
+        """Sum of the outputs of all steps, and the last state."""
+        state = paddle.zeros([x.shape[0], 16])
+        total = paddle.zeros([x.shape[0], 7])
+        count = paddle.zeros([1], "int64")
+        while count < steps:
+            y = self.norm(self.cell(paddle.concat([x, state], 1)))
+            if paddle.mean(y) > 0:
+                state = F.leaky_relu(self.square(y), 0.1) + y
+            else:
+                state = F.hardtanh(y * 0.3, -1.5, 1.75) - F.elu(y, 0.7)
+            state = paddle.clip(F.tanh(state), -2.0, 2.5) * 1.5
+            total = total + F.softmax(self.out(state), -1)
+            count = count + 1
+        return total, F.relu6(state)
+
+
 def healthy(net: nn.Layer) -> nn.Layer:
     """Random affine parameters and weights that keep the scale of what passes through."""
     for name, parameter in net.named_parameters():
@@ -142,6 +169,7 @@ def models() -> dict[str, tuple[nn.Layer, list[InputSpec], list[np.ndarray]]]:
     words = [InputSpec([None, 11], "int64", "ids"), InputSpec([None, 11], "float32", "mask")]
     steps = [InputSpec([None, 13, 12], "float32", "x")]
     unet = [InputSpec([None, 3, 32, 32], "float32", "image")]
+    loop = [InputSpec([None, 8], "float32", "x"), InputSpec([1], "int64", "steps")]
     return {
         "resnet18": (vision.resnet18(num_classes=10), pictures, image(64)),
         "mobilenet_v3_small": (
@@ -153,6 +181,7 @@ def models() -> dict[str, tuple[nn.Layer, list[InputSpec], list[np.ndarray]]]:
         "transformer": (Transformer(), words, [ids, mask]),
         "recurrent": (Recurrent(), steps, [RANDOM.normal(size=(3, 13, 12)).astype("float32")]),
         "unet": (UNet(), unet, image(32)),
+        "loop": (Loop(), loop, [RANDOM.normal(size=(3, 8)).astype("float32"), np.array([3])]),
     }  # fmt: skip
 
 

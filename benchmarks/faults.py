@@ -32,11 +32,14 @@ import torch
 import workbench as wb
 from benchmarks.fault_kinds import ModuleFault, RowFault, module_faults, row_faults
 from workbench.builder import build, build_row
-from workbench.diagnosis import diagnose
+from workbench.diagnosis import diagnose, diagnose_all
 from workbench.errors import WorkbenchError
 from workbench.integrity import check_integrity
 from workbench.judging import compare
 from workbench.paddle_values import reference_tensor
+from workbench.probes import probed
+from workbench.probes.check import Probing
+from workbench.probes.inside import inner_rows
 from workbench.row_runner import RowRunner, untouched
 from workbench.verification import Run, Verification
 from workbench.verify import check_references, check_row
@@ -55,7 +58,7 @@ class Figures:
     missed: list[str] = field(default_factory=list)
     kinds: set[str] = field(default_factory=set)
 
-    def add(self, level: str, name: str, value: bool | int = 1) -> None:
+    def add(self, level: str, name: str, value: int = 1) -> None:
         """Count one more."""
         self.counts[f"{level} {name}"] += int(value)
 
@@ -83,6 +86,8 @@ class Study:
         self.good = migration.verify([few[: len(migration.program.inputs)]])
         self.mapping, self.module = migration.mapping, migration.convert()
         self.references = migration.references
+        alone = {layer.path: layer.alone for layer in self.good.layers}
+        self.probing = Probing(self.mapping, self.module, self.references, migration.paddle, alone)
         self.whole = 0
 
     def module_fault(self, fault: ModuleFault) -> None:
@@ -95,8 +100,8 @@ class Study:
             detected, blamed = self._count("module", fault, found, effect)
             if detected and blamed:
                 changes = check_integrity(self.mapping, self.module).changes
-                told = changes.get(fault.path, "")
-                self._cause("module", fault, told)
+                told = [text for path, text in changes.items() if _is_in(path, fault.path)]
+                self._cause("module", fault, "; ".join(told))
             self._compare_whole(found, self.mapping, self.module, fault)
         finally:
             fault.mend()
@@ -119,6 +124,7 @@ class Study:
         found = self._merged(tuple(runs))
         detected, _ = self._count("row", fault, found, effect)
         if not detected:
+            self._probe(fault, module)
             return
         findings = diagnose(mapping, fault.row, self.references, rules=None)
         told = findings[0].cause if findings else ""
@@ -130,13 +136,47 @@ class Study:
             except WorkbenchError:
                 return
 
+    def inner_fault(self, fault: RowFault) -> None:
+        """Build the model with a faulty row inside a branch or a loop, verify and diagnose it."""
+        mapping = self.mapping.with_row(fault.path, fault.row)
+        try:
+            module = build(mapping)
+        except WorkbenchError:
+            self.figures.add("inner", "refused")
+            return
+        whole = Verification(check_references(mapping, module, self.references))
+        process = self.migration.paddle
+        found, seen = probed(mapping, module, whole, self.references, process, False)
+        first = found.first_mismatch
+        blamed = first is not None and _is_in(first.path, fault.path)
+        self.figures.kinds.add(f"row {fault.kind}")
+        self.figures.add("inner", "planted")
+        self.figures.add("inner", "by the block", not whole.passed)
+        self.figures.add("inner", "detected", not found.passed)
+        self.figures.add("inner", "blamed", blamed)
+        if not blamed:
+            self.figures.missed.append(f"inside      {self.name}: {fault.kind} in {fault.path}")
+            return
+        arguments = (self.references, module, None, seen.references)
+        told = next((f.cause for f in diagnose_all(mapping, found, *arguments)), "")
+        self._cause("inner", fault, told)
+
+    def _probe(self, fault: RowFault, module: torch.fx.GraphModule) -> None:
+        """What the inputs hide may show on probing inputs."""
+        found = self.probing.check_row(fault.row, module)
+        self.figures.add("row", "hidden probed", found.failed)
+        if found.failed:
+            told = f"hidden      {self.name}: {fault.kind} in {fault.path}"
+            self.figures.missed.remove(told)
+            self.figures.missed.append(f"{told}: {found.problem}")
+
     # --- counting -------------------------------------------------------------------------------
 
     def _count(
         self, level: str, fault: ModuleFault | RowFault, found: Verification, effect: bool
     ) -> tuple[bool, bool]:
         first = found.first_mismatch
-        detected, blamed = not found.passed, first is not None and first.path == fault.path
+        detected, blamed = not found.passed, first is not None and _is_in(first.path, fault.path)
         kind = "effect" if effect else "hidden"
         self.figures.kinds.add(f"{level} {fault.kind}")
         self.figures.add(level, kind)
@@ -237,17 +277,28 @@ class Study:
         return check.problem != "" or (check.error is not None and check.error.max_abs > allowed)
 
 
+def _is_in(path: str, place: str) -> bool:
+    """True for the row itself and, where that is a branch or a loop, rows in it."""
+    return path == place or path.startswith(f"{place}.")
+
+
 def study(folder: Path, most: int, figures: Figures) -> None:
     """Plant the faults in one model."""
     with wb.load(folder) as migration:
         one = Study(migration, folder, figures)
         figures.add("good", "models")
         figures.add("good", "alarms", not one.good.passed)
+        probes = one.probing.run(True, lambda items, _: items).checks.values()
+        figures.add("good", "probes", len(probes))
+        figures.add("good", "probe alarms", sum(check.failed for check in probes))
         start = time.perf_counter()
         for fault in chosen(module_faults(one.module), most):
             one.module_fault(fault)
-        for row_fault in chosen(row_faults(one.mapping), most):
+        for row_fault in chosen(row_faults(one.mapping.rows), most):
             one.row_fault(row_fault)
+        inside = [row for _, _, row in inner_rows(one.mapping.rows)]
+        for row_fault in chosen(row_faults(inside), most):
+            one.inner_fault(row_fault)
         print(f"{folder.name:22s} {time.perf_counter() - start:6.1f} s", flush=True)
 
 
@@ -262,14 +313,22 @@ def show(figures: Figures) -> None:
 
     print(f"\n{count['good models']} correct models, {len(figures.kinds)} kinds of fault")
     print(f"false alarms                      {count['good alarms']} of {count['good models']}")
+    print(f"                  of probed rows  {share('good', 'probe alarms', 'probes')}")
     for level, told in (("module", "planted in the module"), ("row", "planted in the mapping")):
         print(f"\n{told}")
         print(f"  with an effect: detected        {share(level, 'effect detected', 'effect')}")
         print(f"                  right layer     {share(level, 'effect blamed', 'effect')}")
         print(f"  hidden by the inputs: detected  {share(level, 'hidden detected', 'hidden')}")
+        if level == "row":
+            print(f"                  by probes       {share('row', 'hidden probed', 'hidden')}")
         print(f"  cause named                     {share(level, 'named', 'diagnosed')}")
     print(f"  mended by a tried edit          {share('row', 'mended', 'diagnosed')}")
     print(f"  could not even be built         {count['row refused']:5d}")
+    print("\nplanted in rows inside branches and loops")
+    print(f"  differs at the block's outputs  {share('inner', 'by the block', 'planted')}")
+    print(f"  with probes: detected           {share('inner', 'detected', 'planted')}")
+    print(f"               right layer        {share('inner', 'blamed', 'planted')}")
+    print(f"  cause named                     {share('inner', 'named', 'diagnosed')}")
     print(f"\nwhole verification agrees         {share('whole', 'equal', 'compared')}")
     for line in figures.missed:
         print(f"  {line}")

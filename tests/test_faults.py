@@ -21,7 +21,7 @@ def test_every_planted_fault_is_found_in_its_layer(name: str, data: Path) -> Non
         assert study.good.passed
         for fault in chosen(module_faults(study.module), 1):
             study.module_fault(fault)
-        for row_fault in chosen(row_faults(study.mapping), 1):
+        for row_fault in chosen(row_faults(study.mapping.rows), 1):
             study.row_fault(row_fault)
     count = figures.counts
     assert count["module effect"] > 15

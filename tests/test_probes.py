@@ -43,12 +43,14 @@ BOUND = case("clip", "paddle.clip(F.sigmoid(x) * 2, -3.0, 5.0) + 1", x=f32("B", 
 
 
 @pytest.fixture
-def opened(oracle: PaddleProcess, tmp_path: Path) -> Open:
+def opened(oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path) -> Open:
     """Export a case and load it."""
 
     def load(exported: Case) -> wb.Migration:
         run_paddle(exported, oracle, tmp_path)
-        return wb.load(tmp_path)
+        migration = wb.load(tmp_path)
+        migration._process = worker
+        return migration
 
     return load
 
@@ -73,22 +75,22 @@ def _probed(migration: wb.Migration, inputs: list[np.ndarray]) -> Verification:
 
 
 def test_a_bound_that_no_activation_reaches_is_found_in_its_row(opened: Open) -> None:
-    with opened(BOUND) as migration:
-        right = migration.verify(_inputs(BOUND), thorough=True)
-        assert right.passed, right.summary
-        row = _row(migration, "pd_op.clip")
-        assert _layer(right, row.path).probe.verdict in ("exact", "rounding")
-        migration.mapping = migration.mapping.edit(row.path, arguments={"max": 4.0})
-        assert migration.verify(_inputs(BOUND)).passed  # nothing shows it
-        found = migration.verify(_inputs(BOUND), thorough=True)
-        assert not found.passed
-        assert [layer.path for layer in found.root_causes] == [row.path]
-        assert "on probing inputs" in found.summary
-        assert found.diagnosis[0].path == row.path
-        assert found.diagnosis[0].how == "tried"
-        frame = found.frame().set_index("path")
-        assert frame.loc[row.path, "probe_verdict"] == "wrong"
-        assert frame.loc[row.path, "alone_verdict"] in ("exact", "rounding")
+    migration = opened(BOUND)
+    right = migration.verify(_inputs(BOUND), thorough=True)
+    assert right.passed, right.summary
+    row = _row(migration, "pd_op.clip")
+    assert _layer(right, row.path).probe.verdict in ("exact", "rounding")
+    migration.mapping = migration.mapping.edit(row.path, arguments={"max": 4.0})
+    assert migration.verify(_inputs(BOUND)).passed  # nothing shows it
+    found = migration.verify(_inputs(BOUND), thorough=True)
+    assert not found.passed
+    assert [layer.path for layer in found.root_causes] == [row.path]
+    assert "on probing inputs" in found.summary
+    assert found.diagnosis[0].path == row.path
+    assert found.diagnosis[0].how == "tried"
+    frame = found.frame().set_index("path")
+    assert frame.loc[row.path, "probe_verdict"] == "wrong"
+    assert frame.loc[row.path, "alone_verdict"] in ("exact", "rounding")
 
 
 @pytest.mark.parametrize(
@@ -108,18 +110,18 @@ def test_a_bound_that_no_activation_reaches_is_found_in_its_row(opened: Open) ->
 def test_settings_that_the_inputs_hide(
     exported: Case, wrong: dict[str, Any] | None, opened: Open
 ) -> None:
-    with opened(exported) as migration:
-        found = _probed(migration, _inputs(exported))
-        assert found.passed, found.summary
-        row = _row(migration, exported.ops[0])
-        assert _layer(found, row.path).probe.verdict in ("exact", "rounding")
-        if wrong is None:
-            return
-        migration.mapping = migration.mapping.edit(row.path, arguments=wrong)
-        found = _probed(migration, _inputs(exported))
-        assert not _layer(found, row.path).alone.failed
-        assert _layer(found, row.path).probe.failed
-        assert [layer.path for layer in found.root_causes] == [row.path]
+    migration = opened(exported)
+    found = _probed(migration, _inputs(exported))
+    assert found.passed, found.summary
+    row = _row(migration, exported.ops[0])
+    assert _layer(found, row.path).probe.verdict in ("exact", "rounding")
+    if wrong is None:
+        return
+    migration.mapping = migration.mapping.edit(row.path, arguments=wrong)
+    found = _probed(migration, _inputs(exported))
+    assert not _layer(found, row.path).alone.failed
+    assert _layer(found, row.path).probe.failed
+    assert [layer.path for layer in found.root_causes] == [row.path]
 
 
 @pytest.mark.parametrize(
@@ -135,34 +137,32 @@ def test_a_fault_inside_a_block_is_found_in_its_row(
     exported: Case, op: str, wrong: dict[str, Any] | None, opened: Open
 ) -> None:
     inputs = _inputs(exported)
-    with opened(exported) as migration:
-        right = migration.verify([inputs] if len(inputs) > 1 else inputs)
-        assert right.passed, right.summary
-        row = _row(migration, op)
-        assert not any(row is outer for outer in migration.mapping.rows)
-        inner = [
-            r for r in migration.mapping.walk() if r.path.startswith(row.path.rpartition(".")[0])
-        ]
-        checked = [_layer(right, r.path).probe.verdict for r in inner if r.op and not r.blocks]
-        assert set(checked) <= {"exact", "rounding"}
-        states = {one.path: one.state for one in coverage(migration.mapping, right)}
-        assert states[row.path] == "proven"
-        changes = {"target": "F.silu"} if wrong is None else {"arguments": wrong}
-        migration.mapping = migration.mapping.edit(row.path, **changes)
-        found = migration.verify([inputs] if len(inputs) > 1 else inputs)
-        assert not found.passed
-        assert found.first_mismatch is not None
-        assert found.first_mismatch.path == row.path
-        assert [layer.path for layer in found.root_causes] == [row.path]
+    migration = opened(exported)
+    right = migration.verify([inputs] if len(inputs) > 1 else inputs)
+    assert right.passed, right.summary
+    row = _row(migration, op)
+    assert not any(row is outer for outer in migration.mapping.rows)
+    inner = [r for r in migration.mapping.walk() if r.path.startswith(row.path.rpartition(".")[0])]
+    checked = [_layer(right, r.path).probe.verdict for r in inner if r.op and not r.blocks]
+    assert set(checked) <= {"exact", "rounding"}
+    states = {one.path: one.state for one in coverage(migration.mapping, right)}
+    assert states[row.path] == "proven"
+    changes = {"target": "F.silu"} if wrong is None else {"arguments": wrong}
+    migration.mapping = migration.mapping.edit(row.path, **changes)
+    found = migration.verify([inputs] if len(inputs) > 1 else inputs)
+    assert not found.passed
+    assert found.first_mismatch is not None
+    assert found.first_mismatch.path == row.path
+    assert [layer.path for layer in found.root_causes] == [row.path]
 
 
 def test_random_rows_are_left_alone(opened: Open) -> None:
     exported = case("uniform", "F.relu6(x + paddle.rand([4, 8]))", x=f32(4, 8))
-    with opened(exported) as migration:
-        found = migration.verify(_inputs(exported), thorough=True)
-        assert found.passed, found.summary
-        assert _layer(found, _row(migration, "pd_op.uniform").path).probe.verdict == "unchecked"
-        assert _layer(found, _row(migration, "pd_op.relu6").path).probe.verdict == "exact"
+    migration = opened(exported)
+    found = migration.verify(_inputs(exported), thorough=True)
+    assert found.passed, found.summary
+    assert _layer(found, _row(migration, "pd_op.uniform").path).probe.verdict == "unchecked"
+    assert _layer(found, _row(migration, "pd_op.relu6").path).probe.verdict == "exact"
 
 
 def test_what_paddle_refuses_costs_only_itself(
@@ -170,68 +170,68 @@ def test_what_paddle_refuses_costs_only_itself(
 ) -> None:
     exported = case("bce_loss", "F.relu6(F.binary_cross_entropy(x, y, reduction='none') * 9)",
                     x=f32(4, 8, low=0.1, high=0.9), y=f32(4, 8, low=0.0, high=1.0))  # fmt: skip
-    with opened(exported) as migration:
-        found = _probed(migration, _inputs(exported))
-        assert found.passed, found.summary
-        # Paddle's kernel refuses numbers outside [0, 1]: those sets are left out, the rest counts
-        assert _layer(found, _row(migration, "pd_op.bce_loss").path).probe.verdict == "rounding"
-        assert _layer(found, _row(migration, "pd_op.relu6").path).probe.verdict == "exact"
+    migration = opened(exported)
+    found = _probed(migration, _inputs(exported))
+    assert found.passed, found.summary
+    # Paddle's kernel refuses numbers outside [0, 1]: those sets are left out, the rest counts
+    assert _layer(found, _row(migration, "pd_op.bce_loss").path).probe.verdict == "rounding"
+    assert _layer(found, _row(migration, "pd_op.relu6").path).probe.verdict == "exact"
 
-        ask = PaddleProcess.ask
+    ask = PaddleProcess.ask
 
-        def dying(self: PaddleProcess, command: str, **arguments: Any) -> Any:
-            if command == "probe" and "bce_loss" in Path(arguments["program"]).read_text():
-                self.close()
-                raise PaddleProcessError("The Paddle process died.")
-            return ask(self, command, **arguments)
+    def dying(self: PaddleProcess, command: str, **arguments: Any) -> Any:
+        if command == "probe" and "bce_loss" in Path(arguments["program"]).read_text():
+            self.close()
+            raise PaddleProcessError("The Paddle process died.")
+        return ask(self, command, **arguments)
 
-        monkeypatch.setattr(PaddleProcess, "ask", dying)
-        found = _probed(migration, _inputs(exported))
-        assert found.passed
-        assert any("1 rows could not be probed" in note for note in found.notes)
-        assert _layer(found, _row(migration, "pd_op.bce_loss").path).probe.verdict == "unchecked"
+    monkeypatch.setattr(PaddleProcess, "ask", dying)
+    found = _probed(migration, _inputs(exported))
+    assert found.passed
+    assert any("1 rows could not be probed" in note for note in found.notes)
+    assert _layer(found, _row(migration, "pd_op.bce_loss").path).probe.verdict == "unchecked"
 
 
 def test_an_answer_that_does_not_repeat_accuses_nobody(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened(BOUND) as migration:
-        row = _row(migration, "pd_op.clip")
-        migration.mapping = migration.mapping.edit(row.path, arguments={"max": 4.0})
-        monkeypatch.setattr(Prober, "repeats", lambda self, recorded: False)
-        assert migration.verify(_inputs(BOUND), thorough=True).passed
+    migration = opened(BOUND)
+    row = _row(migration, "pd_op.clip")
+    migration.mapping = migration.mapping.edit(row.path, arguments={"max": 4.0})
+    monkeypatch.setattr(Prober, "repeats", lambda self, recorded: False)
+    assert migration.verify(_inputs(BOUND), thorough=True).passed
 
 
 def test_a_changed_module_is_not_probed(opened: Open) -> None:
-    with opened(LOOP) as migration:
-        with torch.no_grad():
-            next(migration.convert().parameters()).mul_(1.5)
-        found = migration.verify([_inputs(LOOP)])
-        assert not found.passed
-        assert {layer.probe.verdict for layer in found.layers} == {"unchecked"}
+    migration = opened(LOOP)
+    with torch.no_grad():
+        next(migration.convert().parameters()).mul_(1.5)
+    found = migration.verify([_inputs(LOOP)])
+    assert not found.passed
+    assert {layer.probe.verdict for layer in found.layers} == {"unchecked"}
 
 
 def test_probes_are_kept_in_the_file_and_compared(opened: Open, tmp_path: Path) -> None:
-    with opened(LOOP) as migration:
-        right = migration.verify([_inputs(LOOP)])
-        saved = right.save(tmp_path / "right.json")
-        again = Verification.load(saved)
-        assert [x.probe for x in again.layers] == [x.probe for x in right.layers]
-        row = _row(migration, "pd_op.leaky_relu")
-        migration.mapping = migration.mapping.edit(row.path, arguments={"negative_slope": 0.1})
-        migration.verify([_inputs(LOOP)])
-        changed = migration.compare(saved).of("worse")
-        assert row.path in [change.path for change in changed]
-        assert "on probing inputs" in migration.report(tmp_path / "report.html").read_text("utf-8")
+    migration = opened(LOOP)
+    right = migration.verify([_inputs(LOOP)])
+    saved = right.save(tmp_path / "right.json")
+    again = Verification.load(saved)
+    assert [x.probe for x in again.layers] == [x.probe for x in right.layers]
+    row = _row(migration, "pd_op.leaky_relu")
+    migration.mapping = migration.mapping.edit(row.path, arguments={"negative_slope": 0.1})
+    migration.verify([_inputs(LOOP)])
+    changed = migration.compare(saved).of("worse")
+    assert row.path in [change.path for change in changed]
+    assert "on probing inputs" in migration.report(tmp_path / "report.html").read_text("utf-8")
 
 
 def test_a_rule_that_drops_its_setting_is_found(opened: Open) -> None:
-    with opened(BOUND) as migration:
+    migration = opened(BOUND)
 
-        @migration.rule("pd_op.clip")
-        def clip(op: Any, x: Any, min_: Any = None, max_: Any = None) -> Call:
-            """Forgets the upper bound."""
-            return Call("torch.clamp", (x,), {"min": -3.0})
+    @migration.rule("pd_op.clip")
+    def clip(op: Any, x: Any, min_: Any = None, max_: Any = None) -> Call:
+        """Forgets the upper bound."""
+        return Call("torch.clamp", (x,), {"min": -3.0})
 
-        found = migration.verify(_inputs(BOUND), thorough=True)
-        assert [layer.path for layer in found.root_causes] == [_row(migration, "pd_op.clip").path]
+    found = migration.verify(_inputs(BOUND), thorough=True)
+    assert [layer.path for layer in found.root_causes] == [_row(migration, "pd_op.clip").path]

@@ -13,23 +13,23 @@ from workbench.probes.slices import Slice
 from workbench.program import Value
 
 
-def identity(row: Row, part: Slice, tensors: Mapping[Value, torch.Tensor]) -> str:
+def identity(row: Row, part: Slice, tensors: Mapping[Value, torch.Tensor], unseen: bool) -> str:
     """Equal for rows of equal operators, settings, calls, dtypes and ranks, without weights.
 
-    A row that holds or reads stored tensors is like no other.
+    A row that holds or reads stored tensors is like no other. With `unseen`, sizes count too.
     """
-    if row.weights or any(value.parameter for value in (*part.feeds, *row.reads)):
-        return row.path
     numbers: dict[Value, int] = {}
     told: list[str] = []
+    if row.weights or any(value.parameter for value in (*part.feeds, *row.reads)):
+        told.append(row.path)
     for op in part.ops:
         settings = {key: item for key, item in op.attributes.items() if key != "struct_name"}
         told.append(f"{op.name} {sorted(settings.items(), key=lambda pair: pair[0])}")
         told += [*_told(tuple(op.inputs.values()), numbers), *_told(op.outputs, numbers)]
     told += _told(row.call, numbers)
     for value, tensor in tensors.items():
-        ones = "".join("1" if size == 1 else "n" for size in tensor.shape)
-        told.append(f"{numbers.get(value, '?')} {tensor.dtype} {ones} {value in part.free}")
+        sizes = [size if unseen else min(size, 2) for size in tensor.shape]
+        told.append(f"{numbers.get(value, '?')} {tensor.dtype} {sizes} {value in part.free}")
     return "\n".join(told)
 
 

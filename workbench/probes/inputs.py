@@ -11,6 +11,10 @@ import torch
 from workbench.probes.slices import Slice
 from workbench.program import Op, Value
 
+#: What the values of the run are called.
+RECORDED = "recorded values"
+#: Where all tensors have fewer elements than this, sets are drawn several times.
+FEW, REPEATS = 16, 3
 #: At most so many sets of numbers come from an operator's own settings.
 SCALES = 3
 #: Settings within these magnitudes are reached by the other sets.
@@ -40,6 +44,14 @@ _CHOOSING = {
 #: Operators whose inputs must stay within the range of an integer.
 _NARROWING = {"cast", "one_hot", "round", "floor", "ceil", "trunc"}
 
+#: Operators whose operands after the first are settings or labels, of which not all make sense.
+_SETTINGS = {
+    "quantize_linear", "dequantize_linear", "kldiv_loss", "sigmoid_cross_entropy_with_logits",
+    "fake_dequantize_max_abs", "fake_channel_wise_dequantize_max_abs",
+    "fake_quantize_moving_average_abs_max", "fake_quantize_dequantize_moving_average_abs_max",
+    "fake_quantize_range_abs_max",
+}  # fmt: skip
+
 Draw = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 
@@ -56,28 +68,35 @@ def probing_inputs(
 ) -> Iterator[Probe]:
     """Sets of numbers for a slice; with `recorded`, those of the run (`base`) come first."""
     if recorded:
-        yield Probe("recorded values", base)
+        yield Probe(RECORDED, base)
     names = {op.short_name.rstrip("_") for op in part.ops}
     if names & FIXED:
         return
     ids = _table_ids(part, base)
-    free = {value for value in part.free if _may_change(base[value])}
+    settings = {
+        value for op in part.ops if op.short_name in _SETTINGS for value in list(op.operands)[1:]
+    }
+    free = {v for v in part.free if _may_change(base[v]) and v not in settings}
     if not free:
         if ids:
             yield Probe("all table rows", _changed(base, (), _plain, 0, ids))
         return
     narrow = any(base[value].dtype in _HALVES for value in free)
-    for number, (told, draw) in enumerate(_draws(part.ops, names, narrow)):
+    few = max(base[value].numel() for value in free) < FEW
+    draws = list(_draws(part.ops, names, narrow)) * (REPEATS if few else 1)
+    for number, (told, draw) in enumerate(draws):
         yield Probe(told, _changed(base, free, draw, number, ids))
 
 
 def _draws(ops: tuple[Op, ...], names: set[str], narrow: bool) -> Iterator[tuple[str, Draw]]:
     yield "both signs", _plain
     yield "negative values", lambda x, g: -_plain(x, g).abs() - 0.01
-    yield "values from 0 to 1", _unit
+    yield "values from 0 to 1", _between if names & _CHOOSING else _unit
     yield "large values", _scaled(8.0 if narrow else 30.0)
     if not names & _CHOOSING:
         yield "equal values", lambda x, g: (_plain(x, g) * 2).round() / 2
+        if numbers := _own_numbers(ops):
+            yield "values at its own numbers", _at(numbers)
     if not narrow:
         yield "small values", _scaled(1e-3)
         if not names & _NARROWING:
@@ -85,9 +104,32 @@ def _draws(ops: tuple[Op, ...], names: set[str], narrow: bool) -> Iterator[tuple
                 yield f"values around {scale:.0e}", _scaled(scale)
 
 
+def _own_numbers(ops: tuple[Op, ...]) -> list[float]:
+    """The numbers among the settings that are bounds, if any are."""
+    found = {number for op in ops for number in _numbers(op)}
+    return sorted(number for number in found if abs(number) <= _REACHED[1])
+
+
+def _at(numbers: list[float]) -> Draw:
+    """Each element at one of the numbers, or a thousandth beside it."""
+
+    def draw(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        chosen = torch.tensor(numbers)[
+            torch.randint(0, len(numbers), like.shape, generator=generator)
+        ]
+        side = torch.randint(-1, 2, like.shape, generator=generator)
+        return chosen + side * 1e-3 * chosen.abs().clamp(min=0.1)
+
+    return draw
+
+
 def _plain(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Normal numbers of standard deviation 2, within ±6."""
-    return torch.randn(like.shape, generator=generator).mul_(2).clamp_(-6, 6)
+    """Normal numbers of standard deviation 2."""
+    return torch.randn(like.shape, generator=generator).mul_(2)
+
+
+def _between(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return torch.rand(like.shape, generator=generator)
 
 
 def _unit(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

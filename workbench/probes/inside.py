@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import torch
@@ -52,10 +51,32 @@ class Recorder:
         if self._seen.get(part, 0) >= LOOKS:
             return
         self._seen[part] = self._seen.get(part, 0) + 1
-        with suppress(Exception), torch.no_grad():
-            for block, given in _starts(part, args):
-                with suppress(Exception):  # a branch that is not meant for these values
-                    _Watching(block, self.values).run(*given)
+        with torch.no_grad():
+            if isinstance(part, If):
+                self._run(part.then_branch, args[1 : 1 + part.split])
+                self._run(part.else_branch, args[1 + part.split :])
+            elif isinstance(part, While):
+                self._while(part, args[1 : 1 + part.loop_values], args[1 + part.loop_values :])
+            elif isinstance(part, For):
+                start, stop, step, *values = args
+                carried, outer = values[: part.loop_values], values[part.loop_values :]
+                again = self._run(part.body, (start, *carried, *outer))
+                if again is not None and len(range(start, stop, step)) > 1:
+                    self._run(part.body, (start + step, *again, *outer))
+
+    def _while(self, part: While, carried: tuple[Any, ...], outer: tuple[Any, ...]) -> None:
+        results = self._run(part.body, (*carried, *outer))
+        if results is not None and bool(results[0]):
+            self._run(part.body, (*results[1:], *outer))
+
+    def _run(self, block: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """What the block returns; None when it is not meant for these values and fails."""
+        if not isinstance(block, fx.GraphModule):
+            return None
+        try:
+            return as_tuple(_Watching(block, self.values).run(*given))
+        except Exception:  # noqa: BLE001 - what was computed before is kept
+            return None
 
 
 class _SeenError(Exception):
@@ -64,26 +85,6 @@ class _SeenError(Exception):
 
 def _stop(part: nn.Module, args: tuple[Any, ...]) -> None:
     raise _SeenError
-
-
-def _starts(part: nn.Module, args: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """The blocks of a control-flow module, and what each is called with."""
-    if isinstance(part, If):
-        yield part.then_branch, args[1 : 1 + part.split]
-        yield part.else_branch, args[1 + part.split :]
-    elif isinstance(part, While):
-        carried, outer = args[1 : 1 + part.loop_values], args[1 + part.loop_values :]
-        yield part.body, (*carried, *outer)
-        condition, *carried_again = as_tuple(part.body(*carried, *outer))
-        if bool(condition):
-            yield part.body, (*carried_again, *outer)
-    elif isinstance(part, For):
-        start, stop, step = args[:3]
-        carried, outer = args[3 : 3 + part.loop_values], args[3 + part.loop_values :]
-        yield part.body, (start, *carried, *outer)
-        if len(range(start, stop, step)) > 1:
-            carried = as_tuple(part.body(start, *carried, *outer))
-            yield part.body, (start + step, *carried, *outer)
 
 
 class _Watching(fx.Interpreter):

@@ -25,7 +25,7 @@ DEATHS = 3
 _BITS = {1: torch.uint8, 2: torch.int16}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Recorded:
     """Paddle's values of one slice on one set of inputs; the inputs stand in `reference` too."""
 

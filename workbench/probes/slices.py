@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.errors import PaddleProcessError
@@ -56,24 +56,43 @@ class Slicer:
         self.takers = _takers(self.records.values())
         self.program = _as_saved(read_program(source))
         self.makers = producers(self.program)
-        self.rows = {value: row.path for row in mapping.walk() for value in row.values}
+        self.made = {value for row in mapping.walk() for value in row.values}
         self._constant: dict[Value, bool] = {}
 
     def cut(self, row: Row, has: Callable[[Value], bool]) -> Slice | None:
         """The row's operators; None when they cannot be run apart from the rest.
 
-        `has` tells of which values from outside we know what they were.
+        `has` tells of which values from outside we know what they were. Where what the row reads
+        does not lead to what it makes, the slice begins at the values of other rows, and none of
+        its numbers may be chosen.
         """
         wanted = tuple(v for v in row.values if v in self.makers and v.dtype not in _UNREAL)
-        reads = {value for value in row.reads if not self._is_constant(value)}
+        if not wanted:
+            return None
+        own = set(row.values)
+        reads = {v for v in row.reads if v not in own and not self._is_constant(v)}
+
+        def known(value: Value) -> bool:  # integers of other rows stay as they are
+            return self._is_others(value, own) and not is_float(value.dtype) and has(value)
+
+        found = self._cut(wanted, lambda v: v in reads or known(v), has)
+        if found is not None:
+            return replace(
+                found, free=tuple(v for v in found.feeds if v in reads and not v.parameter)
+            )
+        return self._cut(wanted, lambda v: self._is_others(v, own) and has(v), has)
+
+    def _cut(
+        self, wanted: tuple[Value, ...], ends: Callable[[Value], bool], has: Callable[[Value], bool]
+    ) -> Slice | None:
+        """The operators that make what is wanted from values at which the search ends."""
         feeds: dict[Value, None] = {}
         ops: dict[tuple[int, ...], Op] = {}
-        open_values = list(wanted)
-        while open_values:
-            value = open_values.pop()
+        left = list(wanted)
+        while left:
+            value = left.pop()
             maker = self.makers.get(value)
-            outside = value in reads and value not in wanted
-            if outside or maker is None or self._is_given(value, row, has):
+            if maker is None or ends(value):
                 if not (value.parameter or has(value)):
                     return None
                 feeds[value] = None
@@ -84,16 +103,13 @@ class Slicer:
             ops[key] = maker
             if len(ops) > LONGEST or not _can_run(maker):
                 return None
-            open_values += maker.operands
-        if not wanted or not ops:
+            left += maker.operands
+        if not ops:
             return None
-        free = tuple(v for v in feeds if v in reads and not v.parameter)
-        return Slice(tuple(ops[key] for key in sorted(ops)), tuple(feeds), free, wanted)
+        return Slice(tuple(ops[key] for key in sorted(ops)), tuple(feeds), (), wanted)
 
-    def _is_given(self, value: Value, row: Row, has: Callable[[Value], bool]) -> bool:
-        """True for integers of other rows: the row knows them, and they stay as they are."""
-        other = self.rows.get(value, row.path) != row.path
-        return other and not is_float(value.dtype) and not self._is_constant(value) and has(value)
+    def _is_others(self, value: Value, own: set[Value]) -> bool:
+        return value in self.made and value not in own and not self._is_constant(value)
 
     def _is_constant(self, value: Value) -> bool:
         """True when nothing that the value is made of depends on inputs or parameters."""
