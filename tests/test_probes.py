@@ -222,7 +222,11 @@ def test_probes_are_kept_in_the_file_and_compared(opened: Open, tmp_path: Path) 
     migration.verify([_inputs(LOOP)])
     changed = migration.compare(saved).of("worse")
     assert row.path in [change.path for change in changed]
-    assert "on probing inputs" in migration.report(tmp_path / "report.html").read_text("utf-8")
+    report = migration.report(tmp_path / "report.html").read_text("utf-8")
+    assert "on probing inputs" in report
+    assert "layers were also run alone in both frameworks" in report
+    chinese = migration.report(tmp_path / "zh.html", lang="zh").read_text("utf-8")
+    assert "以专门选取的数值单独运行" in chinese
 
 
 def test_a_rule_that_drops_its_setting_is_found(opened: Open) -> None:

@@ -111,6 +111,7 @@ def _verdict(mapping: Mapping, verification: Verification | None) -> dict[str, A
         "seconds": verification.seconds,
         "layers": len(layers),
         "compared": sum(layer.verdict != "unchecked" for layer in layers),
+        "probed": sum(layer.probe.verdict != "unchecked" for layer in layers),
         "failed_alone": [layer.path for layer in layers if layer.failed],
         "failed_chain_only": [
             layer.path for layer in layers if layer.chain.failed and not layer.failed
