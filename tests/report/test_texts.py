@@ -20,7 +20,7 @@ TEXTS = {lang: json.loads((FOLDER / f"texts_{lang}.json").read_text("utf-8")) fo
 #: Keys that the templates put together: t('v_' + verdict).
 PREFIXES = (
     "v_", "d_", "s_", "st_", "e_", "r_", "bucket_", "concern_", "why_", "passed", "failed",
-    "unverified", "incomplete", "run_", "gap_", "change_", "place_", "g_",
+    "unverified", "incomplete", "run_", "gap_", "change_", "place_", "g_", "training_norm_",
 )  # fmt: skip
 
 
