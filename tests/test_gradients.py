@@ -95,11 +95,12 @@ LINEAR = {"fc": "nn.Linear(6, 6)"}
         ("F.leaky_relu(F.relu(fc(x)))", LINEAR, ()),
         ("paddle.clip(F.relu(fc(x)), 0.0, 1.0)", LINEAR, ()),
         ("paddle.fft.fft(fc(x)).abs() + paddle.fft.rfft(fc(x), 10).real()", LINEAR, ()),
+        ("fc(x) * paddle.full([6], 0.3) + paddle.linspace(0, 1, 6)[:6]", LINEAR, ()),
         ("gru(x.reshape([-1, 2, 6]))[0]", {"gru": "nn.GRU(6, 5, 2, direction='bidirect')"}, ()),
         ("paddle.matmul(emb(x.astype('int64').abs()), emb.weight, transpose_y=True)",
          {"emb": "nn.Embedding(9, 6, padding_idx=0)"}, ("drift apart",)),
     ],
-    ids=["kink", "bound", "fft", "gru", "tied"],
+    ids=["kink", "bound", "fft", "created", "gru", "tied"],
 )  # fmt: skip
 def test_layers_agree(
     expression: str, layers: dict[str, str], notes: tuple[str, ...],

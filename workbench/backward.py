@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from workbench.program import Value
-from workbench.row_runner import RowRunner
+from workbench.row_runner import RowRunner, widen
 
 Lookup = Callable[[Value], "torch.Tensor | None"]
 Change = Callable[[Value, torch.Tensor], torch.Tensor]
@@ -35,14 +35,15 @@ def backward(
     forward_values: Lookup,
     change: Change | None = None,
     stops: Collection[Value] = (),
+    double: bool = False,
 ) -> Backward:
     """Run the model, each value replaced by Paddle's, and go back from the weighted roots.
 
-    `cotangents` weight the roots. `change` may put another gradient in the place of a value's
-    on the way back. No gradient passes the values in `stops`.
+    `cotangents` weight the roots. `change` may put another gradient in the place of a value's on the
+    way back. No gradient passes the values in `stops`. With `double` the module is a float64 copy.
     """
     found = Backward()
-    env = _forward(runner, inputs, _Anchors(found, forward_values, change, stops))
+    env = _forward(runner, inputs, _Anchors(found, forward_values, change, stops), double)
     results = {value: env.get(value) for value in cotangents}
     roots = {
         value: result
@@ -63,7 +64,7 @@ def backward(
 
 
 def _forward(
-    runner: RowRunner, inputs: Sequence[torch.Tensor], anchors: _Anchors
+    runner: RowRunner, inputs: Sequence[torch.Tensor], anchors: _Anchors, double: bool
 ) -> dict[Value, Any]:
     env: dict[fx.Node, Any] = {}
     values: dict[Value, Any] = {}
@@ -76,6 +77,7 @@ def _forward(
             result: Any = tensor.requires_grad_(tensor.is_floating_point())
         else:
             result = runner.run(node, env.__getitem__, runner.modules)
+            result = widen(result) if double else result
         value = node.meta.get("value")
         env[node] = anchors.anchored(value, result) if isinstance(value, Value) else result
         if isinstance(value, Value):

@@ -94,6 +94,7 @@ class Passes:
             lambda value: _moved(reference_tensor(self.reference, value), seed),
             change,
             self.stops,
+            double,
         )
 
     def _paddles(self, value: Value, gradient: torch.Tensor) -> torch.Tensor:

@@ -39,6 +39,7 @@ from workbench.paddle_values import reference_tensor
 from workbench.parameter_pieces import Piece, parameter_pieces
 from workbench.program import Program, Value, is_float
 from workbench.roots import find_roots, rooted
+from workbench.row_runner import widen
 from workbench.training_notes import training_notes
 from workbench.training_result import Course, TrainingParity
 
@@ -224,16 +225,25 @@ def _torchs(
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     make: Any = kind
     optimiser = make(parameters, **options)
-    inputs = _inputs(setting, parameters[0].dtype == torch.float64)
+    double = parameters[0].dtype == torch.float64
+    inputs = _inputs(setting, double)
+    run = _Widening(module).run if double else module
     losses = []
     for step in range(steps + 1):
         optimiser.zero_grad()
-        loss = _loss(module(*inputs), setting)
+        loss = _loss(run(*inputs), setting)
         losses.append(float(loss.detach()))
         if step < steps:
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
     return losses
+
+
+class _Widening(fx.Interpreter):
+    """Runs a float64 module; tensors that it creates in its default dtype become float64 too."""
+
+    def run_node(self, n: fx.Node) -> Any:
+        return widen(super().run_node(n))
 
 
 def _rate(module: fx.GraphModule, setting: _Setting) -> float:
