@@ -13,8 +13,9 @@ from PIL import Image
 
 import workbench as wb
 from workbench.errors import InputError
+from workbench.image_steps import resized
 from workbench.paddle_side.process import PaddleProcess
-from workbench.preprocessing import Preprocessing, read_preprocessing, resized
+from workbench.preprocessing import Preprocessing, read_preprocessing
 from workbench.program import Block, Program, Value
 from workbench.task import task_parity, user_function, wilson
 

@@ -39,7 +39,7 @@ def backward(
 ) -> Backward:
     """Run the model, each value replaced by Paddle's, and go back from the weighted roots.
 
-    `cotangents` weight the roots. `change` may put another gradient in the place of a value's on the
+    `cotangents` weight the roots. `change` may put another gradient in place of a value's on the
     way back. No gradient passes the values in `stops`. With `double` the module is a float64 copy.
     """
     found = Backward()

@@ -1,10 +1,10 @@
-"""Real samples of a model's task: read from a folder, and turned from outputs into answers."""
+"""Real samples of a model's task, read from a folder a few at a time."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,45 +15,60 @@ from workbench.preprocessing import Preprocessing, read_preprocessing
 
 if TYPE_CHECKING:
     from workbench.migration import Migration
+    from workbench.program import Program
 
 #: Images that a folder may hold.
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 #: Files with a label for each image.
-LABELS = ("labels.txt", "label.txt", "val_list.txt", "rec_gt.txt")
+LABELS = ("labels.txt", "label.txt", "val_list.txt", "test_list.txt", "rec_gt.txt")
 #: Files that say how images become inputs.
 CONFIGS = ("inference.yml", "infer_cfg.yml", "deploy.yaml")
 #: Images that run together when they have the same size.
 TOGETHER = 8
+#: Arrays of `samples.npz` that run together.
+AT_ONCE = 64
+#: Encodings of label files: with or without a mark at the start, then Chinese Windows.
+_ENCODINGS = ("utf-8-sig", "gb18030")
 
-Answer = Callable[[list[np.ndarray]], Sequence[Any]]
+Prepare = Callable[[Path], Sequence[np.ndarray]]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The inputs of a few samples."""
+    """The inputs of a few samples, with their names and, where known, labels."""
 
     inputs: list[np.ndarray]
-    count: int
+    names: tuple[str, ...]
+    labels: tuple[Any, ...] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many samples."""
+        return len(self.names)
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Samples in batches, with their names and, where known, labels.
+    """Samples of a folder. `told` is `metric.json`, `preprocessing` what `inference.yml` says.
 
-    `told` is `metric.json`; `preprocessing` what `inference.yml` says.
+    Iterating reads them, in batches; what cannot be read goes to `skipped`, with the reason.
     """
 
-    batches: list[Batch]
-    names: list[str]
-    labels: Sequence[Any] | None
+    batches: Callable[[], Iterator[Batch]]
+    count: int
+    labelled: bool
     source: str
-    told: dict[str, Any]
+    told: Mapping[str, Any]
     preprocessing: Preprocessing | None = None
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.batches()
 
     @property
     def metric(self) -> str:
         """Name of the metric."""
-        unnamed = "answers" if self.labels is None else "share of right answers"
+        unnamed = "share of right answers" if self.labelled else "answers"
         return str(self.told.get("metric", unnamed))
 
     @property
@@ -63,54 +78,142 @@ class Samples:
 
 
 def read_samples(
-    migration: Migration,
-    folder: Path,
-    preprocess: Callable[[Path], Sequence[np.ndarray]] | None = None,
-    limit: int | None = None,
+    migration: Migration, folder: Path, preprocess: Prepare | None = None, limit: int | None = None
 ) -> Samples:
-    """The samples of a folder, `samples.npz` or images; raises `InputError` without any."""
+    """The samples of a folder (`samples.npz`, or images) or one image; raises `InputError`."""
+    if not folder.exists():
+        raise InputError(f"There is no {folder}.", "Give a folder with images or samples.npz.")
     if (folder / "samples.npz").is_file():
         return _from_arrays(migration, folder, limit)
-    images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGES)
+    if folder.is_file() and folder.suffix.lower() not in IMAGES:
+        raise InputError(f"{folder} is no image.", f"Images are {' '.join(IMAGES)}.")
+    alone = folder.is_file()
+    images = [folder] if alone else _images(folder)
+    folder = folder.parent if alone else folder
     if not images:
         raise InputError(
             f"{folder} holds neither samples.npz nor images.",
-            "samples.npz has the arrays in_0, in_1 … and, if known, labels.",
+            f"samples.npz has the arrays in_0, in_1 … and, if known, labels. Images are "
+            f"{' '.join(IMAGES)}.",
         )
-    labels = _labels(folder)
-    if labels is not None:
-        images = [path for path in images if str(path.relative_to(folder)) in labels]
-    images = images[:limit]
-    names = [str(path.relative_to(folder)) for path in images]
-    told = _told(folder)
     preprocessing = None if preprocess else _preprocessing(migration, folder)
-    made = []
-    for path in images:
+    labels = _labels(folder, preprocessing)
+    found = [(path, _label(path, folder, labels)) for path in images]
+    skipped: dict[str, str] = {}
+    if labels is not None:
+        known = [(path, label) for path, label in found if label is not None]
+        if not known:
+            raise InputError(
+                f"The labels in {folder} are for none of its {len(images)} images: they name "
+                f"{next(iter(labels), 'nothing')!r}, an image is {_name(images[0], folder)!r}.",
+                "Write a line as: path of the image in the folder, a tab, its label.",
+            )
+        skipped = {_name(path, folder): "it has no label" for path, one in found if one is None}
+        found = known
+    found = found[:limit]
+    left_out = dict(skipped)
+
+    def inputs(path: Path) -> list[np.ndarray]:
         if preprocess is not None:
-            made.append(list(preprocess(path)))
-        elif preprocessing is not None:
-            made.append(preprocessing.inputs(path, migration.program))
+            return list(preprocess(path))
+        assert preprocessing is not None
+        return preprocessing.inputs(path, migration.program)
+
+    def batches() -> Iterator[Batch]:
+        skipped.clear()
+        skipped.update(left_out)
+        singles = _singles(found, folder, inputs, labels is not None, skipped)
+        return _together(singles, migration.program)
+
     return Samples(
-        _batches(migration, made),
-        names,
-        [labels[name] for name in names] if labels is not None else None,
-        str(folder),
-        told,
-        preprocessing,
+        batches, len(found), labels is not None, str(folder), _told(folder), preprocessing, skipped
     )
 
 
+def _images(folder: Path) -> list[Path]:
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGES)
+    return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+
+
+def _name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _singles(
+    found: Sequence[tuple[Path, Any]], folder: Path, inputs: Callable[[Path], list[np.ndarray]],
+    labelled: bool, skipped: dict[str, str],
+) -> Iterator[Batch]:  # fmt: skip
+    """A batch for each image; raises `InputError` when not one can be read."""
+    read = 0
+    for path, label in found:
+        name = _name(path, folder)
+        try:
+            arrays = inputs(path)
+        except InputError as error:
+            skipped[name] = str(error).partition("\n")[0]
+            continue
+        read += 1
+        yield Batch(arrays, (name,), (label,) if labelled else None)
+    if not read:
+        first = next(iter(skipped.values()), "there is none")
+        raise InputError(f"None of the {len(found)} images can be used: {first}")
+
+
+def _together(singles: Iterator[Batch], program: Program) -> Iterator[Batch]:
+    """Neighbours of equal shapes run together where the batch is dynamic."""
+    dynamic = len(program.inputs) == 1 and program.inputs[0].shape[:1] == (-1,)
+    waiting: list[Batch] = []
+    for single in singles:
+        fits = waiting and dynamic and _shapes(single) == _shapes(waiting[0])
+        if waiting and (not fits or len(waiting) == TOGETHER):
+            yield _joined(waiting)
+            waiting = []
+        waiting.append(single)
+    if waiting:
+        yield _joined(waiting)
+
+
+def _shapes(batch: Batch) -> list[tuple[int, ...]]:
+    return [np.asarray(array).shape[1:] for array in batch.inputs]
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    if len(batches) == 1:
+        return batches[0]
+    inputs = [
+        np.concatenate(arrays)
+        for arrays in zip(*(batch.inputs for batch in batches), strict=True)
+    ]  # fmt: skip
+    names = tuple(name for batch in batches for name in batch.names)
+    labels = tuple(label for batch in batches for label in batch.labels or ())
+    return Batch(inputs, names, labels if batches[0].labels is not None else None)
+
+
 def _from_arrays(migration: Migration, folder: Path, limit: int | None) -> Samples:
-    with np.load(folder / "samples.npz", allow_pickle=False) as file:
-        wanted = [f"in_{number}" for number in range(len(migration.program.inputs))]
-        missing = [name for name in wanted if name not in file.files]
-        if missing:
-            raise InputError(f"{folder}/samples.npz has no array {', '.join(missing)}.")
-        arrays = [file[name][:limit] for name in wanted]
-        labels = file["labels"][:limit] if "labels" in file.files else None
+    try:
+        with np.load(folder / "samples.npz", allow_pickle=False) as file:
+            wanted = [f"in_{number}" for number in range(len(migration.program.inputs))]
+            missing = [name for name in wanted if name not in file.files]
+            if missing:
+                raise InputError(f"{folder}/samples.npz has no array {', '.join(missing)}.")
+            arrays = [file[name][:limit] for name in wanted]
+            labels = file["labels"][:limit] if "labels" in file.files else None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}/samples.npz cannot be read: {error}.") from error
     count = len(arrays[0])
-    names = [f"sample {number}" for number in range(count)]
-    return Samples([Batch(arrays, count)], names, labels, str(folder), _told(folder))
+    if any(len(array) != count for array in (*arrays, *([] if labels is None else [labels]))):
+        raise InputError(f"The arrays in {folder}/samples.npz have different lengths.")
+    declared = migration.program.inputs[0].shape[:1]
+    size = declared[0] if declared and declared[0] > 0 else AT_ONCE
+
+    def batches() -> Iterator[Batch]:
+        for start in range(0, count, size):
+            part = range(start, min(start + size, count))
+            named = tuple(f"sample {number}" for number in part)
+            right = None if labels is None else tuple(labels[start : part.stop].tolist())
+            yield Batch([array[start : part.stop] for array in arrays], named, right)
+
+    return Samples(batches, count, labels is not None, str(folder), _told(folder))
 
 
 def _preprocessing(migration: Migration, folder: Path) -> Preprocessing:
@@ -121,41 +224,59 @@ def _preprocessing(migration: Migration, folder: Path) -> Preprocessing:
     if config is None:
         raise InputError(
             "There is no inference.yml that says how images become inputs.",
-            "Give preprocess=, a function from an image's path to the list of input arrays.",
+            "Put the model's into the folder, or give preprocess=, a function from an image's path "
+            "to the list of input arrays.",
         )
     return read_preprocessing(config)
 
 
-def _batches(migration: Migration, made: list[list[np.ndarray]]) -> list[Batch]:
-    """Neighbours of equal shapes run together where the batch is dynamic."""
-    dynamic = all(value.shape and value.shape[0] < 0 for value in migration.program.inputs)
-    together = TOGETHER if dynamic and len(migration.program.inputs) == 1 else 1
-    batches: list[Batch] = []
-    for arrays in made:
-        last = batches[-1] if batches else None
-        fits = last is not None and all(
-            one.shape[1:] == other.shape[1:] for one, other in zip(last.inputs, arrays, strict=True)
-        )
-        if last is not None and fits and last.count < together:
-            joined = [np.concatenate(pair) for pair in zip(last.inputs, arrays, strict=True)]
-            batches[-1] = Batch(joined, last.count + 1)
-        else:
-            batches.append(Batch(arrays, 1))
-    return batches
+def _labels(folder: Path, preprocessing: Preprocessing | None) -> dict[str, Any] | None:
+    """Labels by path: `path label` a line, split at a tab or the first space.
 
-
-def _labels(folder: Path) -> dict[str, Any] | None:
-    """Labels by path: `path label` a line, split at a tab or the first space."""
+    Names of classes become their numbers where `inference.yml` lists them.
+    """
     found = next((folder / name for name in LABELS if (folder / name).is_file()), None)
     if found is None:
         return None
     labels: dict[str, Any] = {}
-    for line in found.read_text("utf-8").splitlines():
-        name, _, label = line.strip().partition("\t" if "\t" in line else " ")
+    for line in _text(found).splitlines():
+        name, _, label = line.strip("\r\n ").partition("\t" if "\t" in line else " ")
         if name:
-            labels[name] = label
-    classes = all(label.isdigit() and str(int(label)) == label for label in labels.values())
-    return {name: int(label) for name, label in labels.items()} if classes else labels
+            labels[name.replace("\\", "/")] = label
+    classes = _classes(preprocessing)
+    if labels and all(label in classes for label in labels.values()):
+        return {name: classes[label] for name, label in labels.items()}
+    numbers = all(label.isdigit() and str(int(label)) == label for label in labels.values())
+    return {name: int(label) for name, label in labels.items()} if numbers else labels
+
+
+def _classes(preprocessing: Preprocessing | None) -> dict[str, int]:
+    """Numbers of classes by name, as a classifier's `PostProcess` lists them."""
+    told = (preprocessing.post if preprocessing else {}).get("Topk") or {}
+    names = told.get("label_list") if isinstance(told, dict) else None
+    return {str(name): number for number, name in enumerate(names or ())}
+
+
+def _label(path: Path, folder: Path, labels: Mapping[str, Any] | None) -> Any:
+    """The label of an image, also where the list names it from a folder further up."""
+    if labels is None:
+        return None
+    name = _name(path, folder)
+    if name in labels:
+        return labels[name]
+    longer = [label for told, label in labels.items() if told.endswith(f"/{name}")]
+    return longer[0] if len(longer) == 1 else None
+
+
+def _text(path: Path) -> str:
+    for encoding in _ENCODINGS:
+        try:
+            return path.read_text(encoding)
+        except UnicodeDecodeError:
+            continue
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error}.") from error
+    raise InputError(f"{path} is not text in UTF-8.", "Save it as UTF-8.")
 
 
 def _told(folder: Path) -> dict[str, Any]:
@@ -163,79 +284,9 @@ def _told(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return json.loads(path.read_text("utf-8"))  # type: ignore[no-any-return]
-    except (OSError, json.JSONDecodeError) as error:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
-
-
-# --- answers ------------------------------------------------------------------------------------
-
-
-def decoder(migration: Migration, samples: Samples) -> Answer:
-    """How outputs become answers: as `metric.json` says, else by the model's `PostProcess`.
-
-    Known: argmax (classes, or a map of them), ctc_greedy (text), boxes, values.
-    """
-    post = samples.preprocessing.post if samples.preprocessing else {}
-    kind = samples.told.get("decode") or _kind(migration, post)
-    if kind == "argmax":
-        return lambda outputs: outputs[0].argmax(1 if outputs[0].ndim == 4 else -1)
-    if kind == "ctc_greedy":
-        characters = _characters(samples, post)
-        blank = int(samples.told.get("blank", 0))
-        return lambda outputs: [
-            _ctc_text(path, characters, blank) for path in outputs[0].argmax(-1)
-        ]
-    if kind == "boxes":
-        return lambda outputs: [_boxes(outputs[0])]
-    if kind == "values":
-        return lambda outputs: list(outputs[0])
-    if kind == "mask":
-        return lambda outputs: list(outputs[0][:, 0] > float(post.get("thresh", 0.3)))
-    raise InputError(
-        f"{samples.source}/metric.json asks for decode={kind!r}.",
-        "Known: argmax, ctc_greedy, boxes, mask, values; or give answer=, a function.",
-    )
-
-
-def _kind(migration: Migration, post: Any) -> str:
-    if "CTC" in str(post.get("name", "")):
-        return "ctc_greedy"
-    names = {value.name for value in migration.program.inputs}
-    if "scale_factor" in names:
-        return "boxes"
-    output = migration.program.outputs[0]
-    if not output.dtype.startswith(("float", "bfloat")):
-        return "values"
-    if len(output.shape) == 4 and output.shape[1] == 1:
-        return "mask"
-    if len(output.shape) in (2, 4):
-        return "argmax"
-    raise InputError(
-        f"How the output {output!r} becomes an answer is not known.",
-        "Give answer=, a function from the list of outputs to one answer for each sample.",
-    )
-
-
-def _boxes(found: np.ndarray) -> list[tuple[int, ...]]:
-    """(class, corners in pixels) of the boxes that a person would show, in a fixed order."""
-    kept = found[found[:, 1] >= 0.5] if found.ndim == 2 and found.shape[1] >= 6 else found[:0]
-    return sorted((int(box[0]), *(round(float(part)) for part in box[2:6])) for box in kept)
-
-
-def _ctc_text(path: np.ndarray, characters: Sequence[str], blank: int) -> str:
-    kept = [
-        index
-        for position, index in enumerate(path)
-        if index != blank and (position == 0 or index != path[position - 1])
-    ]
-    return "".join(characters[index - 1] if index <= len(characters) else " " for index in kept)
-
-
-def _characters(samples: Samples, post: Any) -> list[str]:
-    if post.get("character_dict"):
-        return [str(character) for character in post["character_dict"]]
-    found = sorted(Path(samples.source).glob("dict*.txt"))
-    if not found:
-        raise InputError(f"{samples.source} has no dictionary (dict.txt) for CTC decoding.")
-    return found[0].read_text("utf-8").removesuffix("\n").split("\n")
+    if not isinstance(found, dict):
+        raise InputError(f"{path} holds no object.", 'Write it as {"decode": "argmax"}.')
+    return found

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from workbench.answers import Answer, Decoder, decoder, same
 from workbench.errors import InputError
 from workbench.inputs import check_inputs
-from workbench.paddle_side.predict import predict
-from workbench.samples import Samples, decoder, read_samples
+from workbench.paddle_side.predict import AT_ONCE, predict
+from workbench.progress import progress
+from workbench.samples import Batch, read_samples
 from workbench.weights import as_tensor
 
 if TYPE_CHECKING:
     from workbench.migration import Migration
 
-#: From the outputs of one batch to one answer for each sample.
-Answer = Callable[[list[np.ndarray]], Sequence[Any]]
 #: From answers and labels to one number; the default is the share of equal ones.
 Metric = Callable[[Sequence[Any], Sequence[Any]], float]
 #: Samples with different answers that a result keeps.
@@ -43,7 +44,9 @@ class TaskParity:
     """A metric in both frameworks, and how often they give the same answer (0 … 1).
 
     `paddle` and `torch` are None without labels. `interval` is the 95 % confidence interval of the
-    agreement on further samples of this kind (Wilson).
+    agreement on further samples of this kind (Wilson). `rule` says when answers are the same,
+    `skipped` which samples were left out, and why. `constant` is true when Paddle answered every
+    sample alike, which proves little.
     """
 
     metric: str
@@ -55,6 +58,9 @@ class TaskParity:
     disagreements: tuple[Disagreement, ...] = ()
     source: str = ""
     steps: tuple[str, ...] = ()
+    rule: str = "equal"
+    skipped: tuple[tuple[str, str], ...] = ()
+    constant: bool = False
 
     @property
     def same(self) -> int:
@@ -67,9 +73,12 @@ class TaskParity:
             if self.paddle is not None and self.torch is not None
             else ""
         )
+        left = f"; {len(self.skipped)} left out" if self.skipped else ""
+        left += "; every sample got the same answer, which proves little" if self.constant else ""
+        alike = f"; the same means {self.rule}" if self.rule != "equal" else ""
         return (
             f"{self.metric} on {self.samples} samples: {scores}same answer {self.agreement:.2%} "
-            f"(95 % confidence {self.interval[0]:.2%} to {self.interval[1]:.2%})"
+            f"(95 % confidence {self.interval[0]:.2%} to {self.interval[1]:.2%}){alike}{left}"
         )
 
     def _repr_html_(self) -> str:
@@ -80,7 +89,7 @@ class TaskParity:
 
 def task_parity(
     migration: Migration,
-    samples: str | Path | Iterable[Any],
+    samples: str | Path,
     metric: Metric | None = None,
     answer: Answer | None = None,
     preprocess: Callable[[Path], Sequence[np.ndarray]] | None = None,
@@ -90,50 +99,79 @@ def task_parity(
 
     `samples` is a folder: with `samples.npz` (`in_0` …, and `labels` if there are any), or with
     images, which become inputs as the model's `inference.yml` or `preprocess` says; labels are read
-    from `labels.txt` (`path label` a line). `answer` turns outputs into one answer a sample;
-    without it `metric.json` or the kind of outputs says how. `metric(answers, labels)` scores; the
-    default is the share of right answers. Raises `InputError` when samples cannot be read.
+    from `labels.txt` (`path label` a line). Images that cannot be read or have no
+    label are left out and told.
+    `answer` turns outputs into one answer a sample; without it `metric.json`, the model's
+    `PostProcess` or the kind of outputs says how. `metric(answers, labels)` scores; the default is
+    the share of right answers. Raises `InputError` when there are no samples to read.
     """
-    folder = Path(str(samples)).expanduser()
-    found = read_samples(migration, folder, preprocess, limit)
-    program = migration.program
-    answers = answer or decoder(migration, found)
-    batches = [check_inputs(program, batch.inputs) for batch in found.batches]
-    outputs = predict(migration.paddle, program, batches)
-    theirs = _answers(answers, outputs, found)
-    ours = _answers(answers, (_ours(migration, arrays) for arrays in batches), found)
-    pairs = list(zip(theirs, ours, strict=True))
-    equal = [same(*pair) for pair in pairs]
+    found = read_samples(migration, Path(str(samples)).expanduser(), preprocess, limit)
+    how = Decoder(answer, same) if answer else decoder(migration.program, found)
+    outcome = _Outcome(how)
+    for batches in _groups(progress(found, "samples")):
+        arrays = [check_inputs(migration.program, batch.inputs) for batch in batches]
+        outputs = predict(migration.paddle, migration.program, arrays)
+        for batch, given, theirs in zip(batches, arrays, outputs, strict=True):
+            outcome.add(batch, theirs, _ours(migration, given))
     score = metric or share_right
-    labels = found.labels
+    labels = outcome.labels if found.labelled else None
+    count = len(outcome.theirs)
     return TaskParity(
         getattr(metric, "__name__", "") or found.metric,
-        float(score(theirs, labels)) if labels is not None else None,
-        float(score(ours, labels)) if labels is not None else None,
-        sum(equal) / len(equal) if equal else 0.0,
-        len(equal),
-        wilson(sum(equal), len(equal)),
-        tuple(
-            Disagreement(name, short(pair[0]), short(pair[1]))
-            for name, pair, one in zip(found.names, pairs, equal, strict=True)
-            if not one
-        )[:KEPT],
+        float(score(outcome.theirs, labels)) if labels is not None else None,
+        float(score(outcome.ours, labels)) if labels is not None else None,
+        outcome.equal / count if count else 0.0,
+        count,
+        wilson(outcome.equal, count),
+        tuple(outcome.different),
         found.source,
         found.steps,
+        how.rule,
+        tuple(found.skipped.items()),
+        count > 2 and all(how.alike(outcome.theirs[0], other) for other in outcome.theirs),
     )
 
 
-def _answers(answer: Answer, outputs: Iterable[list[np.ndarray]], found: Samples) -> list[Any]:
-    answers: list[Any] = []
-    for batch, arrays in zip(found.batches, outputs, strict=True):
-        made = list(answer(arrays))
-        if len(made) != batch.count:
-            raise InputError(
-                f"The answer function gave {len(made)} answers for {batch.count} samples.",
-                "It must return one answer for each sample of the batch.",
-            )
-        answers += made
-    return answers
+@dataclass(slots=True)
+class _Outcome:
+    """The answers so far."""
+
+    how: Decoder
+    theirs: list[Any] = field(default_factory=list)
+    ours: list[Any] = field(default_factory=list)
+    labels: list[Any] = field(default_factory=list)
+    equal: int = 0
+    different: list[Disagreement] = field(default_factory=list)
+
+    def add(self, batch: Batch, theirs: list[np.ndarray], ours: list[np.ndarray]) -> None:
+        """Compare the answers to one batch."""
+        self.labels += batch.labels or ()
+        pair = (_answers(self.how.answer, outputs, batch) for outputs in (theirs, ours))
+        for name, one, other in zip(batch.names, *pair, strict=True):
+            self.theirs.append(one)
+            self.ours.append(other)
+            if self.how.alike(one, other):
+                self.equal += 1
+            elif len(self.different) < KEPT:
+                told = self.how.told(one, other), self.how.told(other, one)
+                self.different.append(Disagreement(name, *told))
+
+
+def _groups(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    """As many batches as Paddle runs at once, so that few are in memory."""
+    left = iter(batches)
+    while group := list(islice(left, AT_ONCE)):
+        yield group
+
+
+def _answers(answer: Answer, outputs: list[np.ndarray], batch: Batch) -> list[Any]:
+    made = list(answer(outputs))
+    if len(made) != batch.count:
+        raise InputError(
+            f"The answer function gave {len(made)} answers for {batch.count} samples.",
+            "It must return one answer for each sample of the batch.",
+        )
+    return made
 
 
 def _ours(migration: Migration, arrays: list[np.ndarray]) -> list[np.ndarray]:
@@ -148,13 +186,6 @@ def _half(tensor: torch.Tensor) -> bool:
     return tensor.dtype in (torch.bfloat16, torch.float16)
 
 
-def same(one: Any, other: Any) -> bool:
-    """Equal answers: arrays of equal shape and elements, or equal objects."""
-    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        return bool(np.array_equal(np.asarray(one), np.asarray(other)))
-    return bool(one == other)
-
-
 def share_right(answers: Sequence[Any], labels: Sequence[Any]) -> float:
     """The share of answers that equal their label."""
     pairs = zip(answers, labels, strict=True)
@@ -165,12 +196,6 @@ def _right(answer: Any, label: Any) -> bool:
     """Equal; a text also to the number that it writes."""
     texts = isinstance(answer, str) != isinstance(label, str) and not isinstance(answer, np.ndarray)
     return str(answer) == str(label) if texts else same(answer, label)
-
-
-def short(answer: Any) -> str:
-    """An answer in a few words."""
-    text = " ".join(str(answer).split())
-    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def wilson(successes: int, count: int, z: float = 1.959964) -> tuple[float, float]:

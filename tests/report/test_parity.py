@@ -53,7 +53,19 @@ def _full(names: tuple[str, ...]) -> Full:
     finding = Finding(names[2], f"cause {names[0]}", 0.5, 1e-7, 1e-6, {"eps": names[1]})
     now = replace(now, diagnosis=(finding,))
     different = Disagreement(names[0], names[1], names[2])
-    task = TaskParity(names[0], 0.9, 0.89, 0.99, 100, (0.945, 0.998), (different,), names[1])
+    task = TaskParity(
+        names[0],
+        0.9,
+        0.89,
+        0.99,
+        100,
+        (0.945, 0.998),
+        (different,),
+        names[1],
+        (),
+        names[2],
+        ((names[0], names[3]),),
+    )
     course = Course(
         names[0],
         (("lr", 0.1),),

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from workbench.answers import decoder
 from workbench.errors import InputError
 from workbench.notebook.figures import FAULT, INK, Plot, message, plain, styled
 from workbench.notebook.plots import scatter
 from workbench.paddle_values import reference_tensor
 from workbench.row_runner import RowRunner
-from workbench.samples import decoder, read_samples
+from workbench.samples import Batch, Samples, read_samples
 from workbench.task import has_task
 from workbench.weights import as_tensor
 
@@ -47,11 +48,12 @@ def sample_answers(migration: Migration, folder: str | Path, count: int = 10) ->
     if not has_task(folder):
         return message("This model has no labelled samples.")
     samples = read_samples(migration, Path(folder), limit=count)
-    images = np.concatenate([batch.inputs[0] for batch in samples.batches])
+    batches = list(samples)
+    images = np.concatenate([batch.inputs[0] for batch in batches])
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         return message("The samples of this model are not pictures.")
-    answers = _answers(migration, samples)
-    labels = list(samples.labels) if samples.labels is not None else answers
+    answers = _answers(migration, samples, batches)
+    labels = [label for batch in batches for label in batch.labels or ()] or answers
     columns = min(5, len(images)) if images.shape[3] < 2 * images.shape[2] else 2
     rows = -(-len(images) // columns)
     height = 0.35 + 8 / columns * images.shape[2] / images.shape[3]
@@ -68,9 +70,9 @@ def sample_answers(migration: Migration, folder: str | Path, count: int = 10) ->
     return figure
 
 
-def _answers(migration: Migration, samples: Any) -> list[Any]:
-    answer, found = decoder(migration, samples), []
-    for batch in samples.batches:
+def _answers(migration: Migration, samples: Samples, batches: list[Batch]) -> list[Any]:
+    answer, found = decoder(migration.program, samples).answer, []
+    for batch in batches:
         pairs = zip(batch.inputs, migration.program.inputs, strict=True)
         with torch.no_grad():
             outputs = migration.convert()(*(as_tensor(array, v.dtype) for array, v in pairs))

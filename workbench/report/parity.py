@@ -181,6 +181,9 @@ def _task(found: TaskParity) -> dict[str, Any]:
         "same": found.same,
         "agreement": found.agreement,
         "interval": list(found.interval),
+        "rule": found.rule,
+        "constant": found.constant,
+        "skipped": [{"sample": name, "why": why} for name, why in found.skipped],
         "paddle": found.paddle,
         "torch": found.torch,
         "disagreements": [

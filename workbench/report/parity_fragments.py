@@ -70,9 +70,11 @@ def _change(change: LayerChange) -> tuple[object, ...]:
 def task_html(found: TaskParity) -> str:
     """Scores, agreement, and the samples with different answers."""
     lines = [(visible(d.sample), visible(d.paddle), visible(d.torch)) for d in found.disagreements]
+    skipped = [(visible(name), visible(why)) for name, why in found.skipped[:ROWS]]
     return box(
         head("Task parity", visible(str(found))),
         table(("sample", "Paddle", "PyTorch"), lines) if lines else Markup(""),
+        table(("left out", "because"), skipped) if skipped else Markup(""),
     )
 
 
