@@ -14,12 +14,13 @@ from torch import fx
 from workbench.alone import check_alone
 from workbench.integrity import Integrity
 from workbench.ints import Count, Dim, IntOp, Item
-from workbench.judging import EPSILONS, compare, worst
+from workbench.judging import EPSILONS, compare, first_line, worst
 from workbench.mapping import Mapping as RowMapping
 from workbench.mapping import Row
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference
 from workbench.paddle_values import PaddleValues, reference_tensor
+from workbench.probes.cropping import cropped
 from workbench.probes.identity import identity
 from workbench.probes.inputs import RECORDED, probing_inputs
 from workbench.probes.inside import Recorder, inner_rows
@@ -42,7 +43,8 @@ _LINEAR = {
     "roll", "flip", "pixel_shuffle", "channel_shuffle", "unbind", "assign", "full_like", "shape64",
     "shape", "zeros_like", "ones_like", "rnn", "meshgrid", "pad", "pad3d", "crop", "set_value",
     "set_value_with_tensor", "unfold", "fold", "tril", "triu", "diag", "diag_embed", "diagonal",
-    "add", "subtract", "mean", "sum", "scale", "full", "full_int_array", "arange", "memcpy",
+    "add", "subtract", "mean", "sum", "scale", "batch_norm", "sync_batch_norm", "full",
+    "full_int_array", "arange", "memcpy",
 }  # fmt: skip
 _UNCHECKED = Check("unchecked")
 _EPSILON = torch.finfo(torch.float32).eps
@@ -128,8 +130,12 @@ class Probing:
         """Probe the rows inside blocks and, with `everything`, those outside."""
         jobs = [*self._inner(), *(self._outer() if everything else ())]
         for job in progress(jobs, "probing"):
-            if not self._alone(job.row).failed and job.row.path in job.runner.rows:
+            if self._alone(job.row).failed or job.row.path not in job.runner.rows:
+                continue
+            try:
                 self._probe(job)
+            except Exception as error:  # noqa: BLE001 - probing must not cost the verification
+                self._leave(f"probing failed, {first_line(error)}")
         return Probed(self.checks, self.references, self.unprobed, self.prober)
 
     def check_row(self, row: Row, module: fx.GraphModule) -> Check:
@@ -205,13 +211,13 @@ class Probing:
             return self._leave("its operators cannot be run apart from the rest")
         values = {*part.feeds, *(v for v in row.reads if v.dtype not in (LIST, ARRAY, "none"))}
         found = {value: job.base(value) for value in sorted(values, key=lambda v: v.id)}
-        tensors = {v: t for v, t in found.items() if isinstance(t, torch.Tensor)}
+        tensors = cropped(part, {v: t for v, t in found.items() if isinstance(t, torch.Tensor)})
         key = identity(row, part, tensors, job.unseen)
         if key not in self._known:
             size = sum(t.numel() * t.element_size() for t in tensors.values())
-            probes = list(probing_inputs(part, tensors, job.unseen))
-            if size > ROW_BYTES or size * len(probes) > self.left:
+            if size > min(ROW_BYTES, self.left):
                 return self._leave("its values are too large")
+            probes = probing_inputs(part, tensors, job.unseen)
             if not all(job.base(value) is not None for value in _entries(job)):
                 return self._leave("what it reads is not known")
             self.left -= size * len(probes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 
@@ -15,6 +16,8 @@ from workbench.program import Op, Value
 RECORDED = "recorded values"
 #: Where all tensors have fewer elements than this, sets are drawn several times.
 FEW, REPEATS = 16, 3
+#: All sets of a row have at most so many bytes, unless these are fewer than so many sets.
+SET_BYTES, LEAST = 64 * 2**20, 2
 #: At most so many sets of numbers come from an operator's own settings.
 SCALES = 3
 #: Settings within these magnitudes are reached by the other sets.
@@ -63,10 +66,17 @@ class Probe:
     tensors: Mapping[Value, torch.Tensor]
 
 
-def probing_inputs(
-    part: Slice, base: Mapping[Value, torch.Tensor], recorded: bool
-) -> Iterator[Probe]:
-    """Sets of numbers for a slice; with `recorded`, those of the run (`base`) come first."""
+def probing_inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bool) -> list[Probe]:
+    """Sets of numbers for a slice; with `recorded`, those of the run (`base`) come first.
+
+    Of large operands there are fewer sets.
+    """
+    size = sum(t.numel() * t.element_size() for v, t in base.items() if not v.parameter)
+    most = max(LEAST, SET_BYTES // max(size, 1))
+    return list(islice(_inputs(part, base, recorded), most))
+
+
+def _inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bool) -> Iterator[Probe]:
     if recorded:
         yield Probe(RECORDED, base)
     names = {op.short_name.rstrip("_") for op in part.ops}
@@ -89,19 +99,22 @@ def probing_inputs(
 
 
 def _draws(ops: tuple[Op, ...], names: set[str], narrow: bool) -> Iterator[tuple[str, Draw]]:
-    yield "both signs", _plain
+    """The sets, those first that are most unlike what a model computes by itself."""
+    choosing = bool(names & _CHOOSING)
     yield "negative values", lambda x, g: -_plain(x, g).abs() - 0.01
-    yield "values from 0 to 1", _between if names & _CHOOSING else _unit
     yield "large values", _scaled(8.0 if narrow else 30.0)
-    if not names & _CHOOSING:
-        yield "equal values", lambda x, g: (_plain(x, g) * 2).round() / 2
-        if numbers := _own_numbers(ops):
-            yield "values at its own numbers", _at(numbers)
+    if not narrow and not names & _NARROWING:
+        for scale in _scales(ops):
+            yield f"values around {scale:.0e}", _scaled(scale)
+    numbers = _own_numbers(ops)
+    if numbers and not choosing:
+        yield "values at its own numbers", _at(numbers)
     if not narrow:
         yield "small values", _scaled(1e-3)
-        if not names & _NARROWING:
-            for scale in _scales(ops):
-                yield f"values around {scale:.0e}", _scaled(scale)
+    yield "both signs", _plain
+    yield "values from 0 to 1", _between if choosing else _unit
+    if not choosing:
+        yield "equal values", lambda x, g: (_plain(x, g) * 2).round() / 2
 
 
 def _own_numbers(ops: tuple[Op, ...]) -> list[float]:

@@ -93,7 +93,7 @@ class Slicer:
             value = left.pop()
             maker = self.makers.get(value)
             if maker is None or ends(value):
-                if not (value.parameter or has(value)):
+                if not has(value):
                     return None
                 feeds[value] = None
                 continue
