@@ -19,7 +19,7 @@ from workbench.judging import compare, compare_again, first_line, sum_noise, wor
 from workbench.mapping import Row
 from workbench.paddle_values import PaddleValues
 from workbench.program import ARRAY, Value
-from workbench.row_runner import RowRunner
+from workbench.row_runner import NotRecordedError, RowRunner
 from workbench.statistics import largest_difference
 from workbench.verification import Check
 
@@ -38,11 +38,13 @@ def check_alone(runner: RowRunner, row: Row, paddles: PaddleValues, integrity: I
         return _UNCHECKED
     try:
         made = runner.alone(row.path, paddles.get)
+    except NotRecordedError:
+        return _UNCHECKED
     except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
         return Check("wrong", problem=first_line(error))
     borrowed = {*runner.borrowed, integrity.orphans.get(row.path, "")} - {row.path}
     if row.is_parameter:
-        check = worst(compare(made.get(v), paddles.declared(v), None) for v in row.values)
+        check = worst(compare(made.get(v), paddles.get(v), None) for v in row.values)
         return replace(check, verdict="wrong") if check.verdict == "rounding" else check
     alone = _Alone(runner, row, paddles, made)
     if not row.is_comparable:  # the numbers cannot be compared, shapes and dtypes can
@@ -62,7 +64,7 @@ class _Alone:
     ) -> None:
         self.runner, self.row, self.paddles, self.made = runner, row, paddles, made
         self.plain = {
-            v: compare(made.get(v), paddles.declared(v), None, size=paddles.size(v))
+            v: compare(made.get(v), paddles.beside(v, made.get(v)), None, size=paddles.size(v))
             for v in row.values
         }
 
@@ -106,7 +108,8 @@ class _Alone:
         noise = check.noise
         for value in self.row.values:
             if self.paddles.is_wider(value):
-                kept, rounded = self.paddles.get(value), self.paddles.declared(value)
+                kept = self.paddles.get(value)
+                rounded = self.paddles.beside(value, self.made.get(value))
                 if kept is not None and rounded is not None:
                     noise = max(noise, largest_difference(kept, rounded.float()))
         return replace(check, noise=noise) if noise != check.noise else check
@@ -119,7 +122,8 @@ class _Alone:
             return check
         checks = []
         for value in self.row.values:
-            ours, theirs = self.made.get(value), self.paddles.declared(value)
+            ours = self.made.get(value)
+            theirs = self.paddles.beside(value, ours)
             pair = without_nan(ours, theirs)
             ours, theirs = pair or (ours, theirs)
             checks.append(compare(ours, theirs, _finite(wide[value], ours), least[value]))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,8 +38,12 @@ class _Kept:
 class PaddleValues:
     """Looks up what Paddle computed, and what the model's file stores."""
 
-    def __init__(self, program: Program, reference: Reference) -> None:
+    def __init__(
+        self, program: Program, reference: Reference, numbers: Collection[Value] = ()
+    ) -> None:
+        """`numbers` are values that our module has as Python numbers."""
         self._program = program
+        self._numbers = numbers
         self._reference = reference
         self._kept: OrderedDict[int, _Kept] = OrderedDict()
         self._bytes = 0
@@ -51,15 +57,18 @@ class PaddleValues:
         if parameter is not None:
             return as_tensor(parameter.load(), parameter.dtype, copy=False)
         kept = self._find(value)
+        if kept is not None and value in self._numbers:
+            return kept.tensor.item()  # type: ignore[return-value]
         return kept.tensor if kept else None
 
-    def declared(self, value: Value) -> torch.Tensor | None:
-        """The value in the dtype that the program declares.
+    def beside(self, value: Value, ours: Any) -> torch.Tensor | None:
+        """The value to compare ours with: rounded to bfloat16 where ours is and Paddle's is not.
 
         Where the program says bfloat16, a convolution of Paddle on a CPU keeps float32.
         """
         found = self.get(value)
-        return found.bfloat16() if found is not None and self.is_wider(value) else found
+        rounded = isinstance(ours, torch.Tensor) and ours.dtype == torch.bfloat16
+        return found.bfloat16() if found is not None and rounded and self.is_wider(value) else found
 
     def is_recorded(self, value: Value) -> bool:
         """True when Paddle handed the value over."""

@@ -141,7 +141,9 @@ class Program:
 
     `inputs` are in feed order, `outputs` in fetch order. `known` holds what the shape-arithmetic
     pass knows of small integer values, by value id. `positions` tells where Paddle makes each value
-    of the outermost block: (position of the op in the file, number of the result).
+    of the outermost block: (position of the op in the file, number of the result); `block_places`
+    where it makes those of inner blocks: (key of the block, position of the op or -1 for an
+    argument, number), with "12.0" the key of block 0 of op 12.
     `structured_names` maps parameter names to attribute paths of the Paddle model where they are
     known.
     """
@@ -153,6 +155,7 @@ class Program:
     source: Path | None = None
     known: Mapping[int, Known] = field(default_factory=dict)
     positions: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    block_places: Mapping[int, tuple[str, int, int]] = field(default_factory=dict)
     params_file: Path | None = None
     structured_names: Mapping[str, str] = field(default_factory=dict)
 

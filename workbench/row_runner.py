@@ -19,6 +19,10 @@ Mover = Callable[[fx.Node, Any, tuple[Any, ...], dict[str, Any], "nn.Module | No
 _NARROW = (torch.float32, torch.float16, torch.bfloat16)
 
 
+class NotRecordedError(Exception):
+    """A row reads an input of its block that Paddle did not hand over."""
+
+
 class RowRunner:
     """The nodes of a GraphModule grouped by mapping row, in order.
 
@@ -108,6 +112,8 @@ class RowRunner:
         known = reference(value) if value is not None else None
         if known is not None:
             env[node] = _sharper(known) if double else known
+        elif node.op == "placeholder":
+            raise NotRecordedError(node.name)
         else:
             self.borrowed.add(self.row(node))
             modules = self._modules([node], double)

@@ -10,6 +10,7 @@ import torch
 from torch import fx
 
 from workbench.alone import NAN_READ, check_alone
+from workbench.block_rows import block_key, block_module, loop_numbers
 from workbench.integrity import Integrity
 from workbench.judging import (
     amplified,
@@ -51,14 +52,17 @@ class RunChecks:
         self.mapping = mapping
         self.runner = runner
         self.reference = reference
-        self.paddles = PaddleValues(mapping.program, reference)
+        self.numbers = loop_numbers(mapping)
+        self.paddles = PaddleValues(mapping.program, reference, self.numbers)
         self.integrity = integrity or Integrity()
         self.checked: dict[str, Check] = {}
         self.seen: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
 
     def check(self, progress: Progress, only: Collection[str] | None = None) -> Run:
         """Every row, then the outputs; with `only`, just these rows alone."""
-        rows = [row for row in self.mapping.rows if only is None or row.path in only]
+        rows = list(self.mapping.rows)
+        if only is not None:
+            rows = [row for row in rows if any(r.path in only for r in walk_rows((row,)))]
         chains: Chains = {}
         outputs: dict[Value, Check] = {}
         if only is not None:
@@ -69,7 +73,10 @@ class RunChecks:
         layers: list[LayerCheck] = []
         for row in rows:
             layers.append(self._layer(row, worst(chains.get(row.path, {}).values())))
-            layers += [self._inner(inner) for b in row.blocks for inner in walk_rows(b.rows)]
+            if row.blocks:
+                self._check_blocks(row, self.runner)
+            inner = [inner for block in row.blocks for inner in walk_rows(block.rows)]
+            layers += [self._layer(row, _UNCHECKED) for row in inner]
         ends = tuple(self._output(value, outputs) for value in self.mapping.program.outputs)
         described = tuple(
             f"{value.name} {list(array.shape)}"
@@ -82,6 +89,32 @@ class RunChecks:
         if row.path not in self.runner.rows:
             return _UNCHECKED
         return check_alone(self.runner, row, self.paddles, self.integrity)
+
+    # --- inside blocks --------------------------------------------------------------------------
+
+    def _check_blocks(self, row: Row, runner: RowRunner) -> None:
+        """The rows inside a branch or loop alone, as they ran in Paddle the first times."""
+        for number, block in enumerate(row.blocks):
+            graph = block_module(runner.modules, runner.rows.get(row.path, ()), number)
+            if not isinstance(graph, fx.GraphModule):
+                continue
+            inner = RowRunner(graph, self.integrity)
+            for reference in self.reference.blocks.get(block_key(row, number), ()):
+                paddles = PaddleValues(self.mapping.program, reference, self.numbers)
+                for part in block.rows:
+                    self._check_inner(part, inner, paddles)
+            for part in block.rows:
+                self._check_blocks(part, inner)
+
+    def _check_inner(self, row: Row, runner: RowRunner, paddles: PaddleValues) -> None:
+        if row.path not in runner.rows:
+            return
+        check = check_alone(runner, row, paddles, self.integrity)
+        before = self.checked.get(row.path)
+        self.checked[row.path] = worst([check, before]) if before else check
+        if row.values and row.path not in self.seen:
+            shape, health = _seen(row.values[0], paddles)
+            self.seen[row.path] = shape, () if row.is_parameter else health
 
     # --- in the chain ---------------------------------------------------------------------------
 
@@ -149,15 +182,8 @@ class RunChecks:
     def _alone(self, row: Row) -> None:
         self.checked[row.path] = self.alone(row)
         if row.values:
-            shape, health = self._seen(row.values[0])
+            shape, health = _seen(row.values[0], self.paddles)
             self.seen[row.path] = shape, () if row.is_parameter else health
-
-    def _seen(self, value: Value) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """Shape and health of Paddle's value."""
-        theirs = self.paddles.get(value)
-        if theirs is None:
-            return value.shape, ()
-        return tuple(theirs.shape), health_of(theirs, self.paddles.size(value))
 
     def _layer(self, row: Row, chain: Check) -> LayerCheck:
         main = row.values[0] if row.values else None
@@ -168,10 +194,6 @@ class RunChecks:
             self.checked.get(row.path, _UNCHECKED), chain, health, changed,
         )  # fmt: skip
 
-    def _inner(self, row: Row) -> LayerCheck:
-        """A row inside a block: Paddle does not hand its values over."""
-        return self._layer(row, _UNCHECKED)
-
     def _output(self, value: Value, checks: dict[Value, Check]) -> OutputCheck:
         check = checks.get(value, _UNCHECKED)
         if check.verdict == "unchecked" and value in self.mapping.program.inputs:
@@ -179,8 +201,16 @@ class RunChecks:
         theirs = self.paddles.get(value)
         if theirs is not None:
             check = amplified(check, theirs.dtype)
-        shape, health = self._seen(value)
+        shape, health = _seen(value, self.paddles)
         return OutputCheck(value.label, shape, value.dtype, check, health)
+
+
+def _seen(value: Value, paddles: PaddleValues) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Shape and health of Paddle's value."""
+    theirs = paddles.get(value)
+    if theirs is None:
+        return value.shape, ()
+    return tuple(theirs.shape), health_of(theirs, paddles.size(value))
 
 
 class _ChainChecks:
@@ -218,7 +248,9 @@ class _ChainChecks:
             return made, {}
         paddles = self.run.paddles
         checks = {
-            v: compare(made.get(v), paddles.declared(v), moved.get(v), size=paddles.size(v))
+            v: compare(
+                made.get(v), paddles.beside(v, made.get(v)), moved.get(v), size=paddles.size(v)
+            )
             for v in row.values
         }
         if not self.excuse and not alone.failed:

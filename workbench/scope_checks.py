@@ -120,7 +120,9 @@ class _Scopes:
     def _worst(
         self, made: dict[Value, Any], moved: dict[Value, Any], outputs: Sequence[Value]
     ) -> Check:
-        return worst(compare(made.get(v), self.paddles.declared(v), moved.get(v)) for v in outputs)
+        return worst(
+            compare(made.get(v), self.paddles.beside(v, made.get(v)), moved.get(v)) for v in outputs
+        )
 
     def _run(self, rows: Sequence[Row], outputs: Sequence[Value], shaken: bool) -> dict[Value, Any]:
         own: dict[Value, Any] = {}

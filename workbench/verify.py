@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from torch import fx
 
+from workbench.block_rows import values_inside
 from workbench.integrity import check_integrity
 from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
@@ -42,9 +43,11 @@ def verify(
     """
     start = time.perf_counter()
     wanted = [value for row in mapping.rows for value in (*row.values, *row.reads)]
-    lost = overwritten(mapping.program) - set(mapping.program.outputs)
-    wanted = [*(value for value in wanted if value not in lost), *mapping.program.outputs]
-    references = tuple(record(process, mapping.program, arrays, wanted) for arrays in inputs)
+    wanted += mapping.program.outputs
+    inside = values_inside(mapping)
+    references = tuple(
+        record(process, mapping.program, arrays, wanted, inside) for arrays in inputs
+    )
     runs = check_references(mapping, module, references, progress)
     scopes = scopes_in_chain(mapping, runs)
     elapsed = time.perf_counter() - start
@@ -100,6 +103,9 @@ def check_references(
 
 
 def check_row(mapping: Mapping, path: str, reference: Reference, module: fx.GraphModule) -> Check:
-    """Check one layer alone on recorded values, for instance after an edit."""
+    """Check one layer alone on recorded values, for instance after an edit.
+
+    For a layer in a block `reference` is one of `block_rows.references_of`.
+    """
     with untouched(module):
         return RunChecks(mapping, RowRunner(module), reference).alone(mapping[path])

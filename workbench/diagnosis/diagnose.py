@@ -13,6 +13,7 @@ from functools import partial
 import torch
 from torch import fx
 
+from workbench.block_rows import references_of
 from workbench.builder import build_row
 from workbench.diagnosis.confusions import confusions, constants
 from workbench.diagnosis.differences import from_rule, place_of, plain_edit, rule_row
@@ -79,6 +80,7 @@ def diagnose(
     """
     changes = check_integrity(mapping, module).changes if module is not None else {}
     told = changes.get(row.path, "")
+    references = references_of(mapping, row.path, references)
     return list(_findings(mapping, row, references, told, _made(mapping, rules), module))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from workbench.block_rows import references_of
 from workbench.builder import build_row
 from workbench.diagnosis.diagnose import diagnose
 from workbench.errors import WorkbenchError
@@ -96,6 +97,7 @@ class LiveChecker:
         if row.is_parameter:
             return Check("unchecked", problem="checked in the rows that read it")
         needed = [value for value in row.reads if not value.parameter]
+        reference = _met(mapping, path, reference)
         if not any(v in reference for v in row.values) or not all(v in reference for v in needed):
             return Check("unchecked", problem="Paddle gives no values to compare with here")
         try:
@@ -108,7 +110,10 @@ class LiveChecker:
         """A sample of Paddle's values and ours, with the largest difference among them."""
         reference, row = self.reference, mapping[path]
         value = row.values[0] if row.values else None
-        if reference is None or value is None or value not in reference or row.call is None:
+        if reference is None or value is None or row.call is None:
+            return None
+        reference = _met(mapping, path, reference)
+        if value not in reference:
             return None
         try:
             runner = RowRunner(build_row(mapping, row))
@@ -126,6 +131,11 @@ class LiveChecker:
         if reference is None or row.call is None:
             return ()
         return diagnose(mapping, row, [reference], rules=self.rules)
+
+
+def _met(mapping: Mapping, path: str, reference: Reference) -> Reference:
+    """Paddle's values as the row met them: in a block, those of the last run that was kept."""
+    return (references_of(mapping, path, [reference]) or (reference,))[-1]
 
 
 def scatter_points(theirs: torch.Tensor, ours: torch.Tensor) -> dict[str, Any] | None:

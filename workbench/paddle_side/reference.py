@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +18,20 @@ CHUNK_BYTES = 512 * 2**20
 
 
 class Reference:
-    """Paddle's values for one set of inputs, memory-mapped from a folder."""
+    """Paddle's values for one set of inputs, memory-mapped from a folder.
 
-    def __init__(self, inputs: Sequence[np.ndarray], folder: str | Path | None = None) -> None:
+    `blocks` holds the values that the first runs of each inner block met, by the block's key.
+    """
+
+    def __init__(
+        self, inputs: Sequence[np.ndarray], folder: str | Path | None = None, ending: str = ""
+    ) -> None:
         self.inputs = list(inputs)
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="workbench-")
         self.folder = Path(folder or self._temporary.name)  # type: ignore[union-attr]
         self.dtypes: dict[int, str] = {}
+        self.blocks: dict[str, list[Reference]] = {}
+        self._ending = ending
 
     def __contains__(self, value: Value) -> bool:
         return value.id in self.dtypes
@@ -33,10 +41,20 @@ class Reference:
 
         Mapped anew by every call; what is written into it stays in memory.
         """
-        return np.load(self._path(value), mmap_mode="c")  # type: ignore[no-any-return]
+        path = self.folder / f"v{value.id}{self._ending}.npy"
+        return np.load(path, mmap_mode="c")  # type: ignore[no-any-return]
 
-    def _path(self, value: Value) -> Path:
-        return self.folder / f"v{value.id}.npy"
+    def take(self, stem: str, dtype: str) -> None:
+        """Note what Paddle stored: `v<id>`, or `v<id>_<block>_<run>` for a value in a block."""
+        name, *inside = stem.removeprefix("v").split("_")
+        if not inside:
+            self.dtypes[int(name)] = dtype
+            return
+        block, run = inside[0], int(inside[1])
+        runs = self.blocks.setdefault(block, [])
+        while len(runs) <= run:
+            runs.append(Reference((), self.folder, f"_{block}_{len(runs)}"))
+        runs[run].dtypes[int(name)] = dtype
 
 
 def record(
@@ -44,11 +62,13 @@ def record(
     program: Program,
     inputs: Sequence[np.ndarray],
     values: Iterable[Value],
+    inside: Mapping[str, Iterable[Value]] | None = None,
 ) -> Reference:
-    """Run the program in Paddle and keep the wanted values.
+    """Run the program once in Paddle and keep the wanted values.
 
-    Values inside `if` and `while` blocks, lists and tensor arrays cannot be had and are left out.
-    Raises `PaddleProcessError` when Paddle fails on the program.
+    `inside` names, by the key of an inner block, the values that its rows make and read. Lists and
+    tensor arrays cannot be had and are left out. Raises `PaddleProcessError` when Paddle fails on
+    the program.
     """
     if program.source is None:
         raise PaddleProcessError("The program has no file, so Paddle cannot run it.")
@@ -60,26 +80,39 @@ def record(
     for value, array in zip(program.inputs, inputs, strict=True):
         np.save(reference.folder / f"v{value.id}.npy", array)
         reference.dtypes[value.id] = value.dtype
-    wanted = [
-        value
+    wanted: list[tuple[str, Any, str]] = [
+        ("", ("", *program.positions[value.id]), f"v{value.id}")
         for value in dict.fromkeys(values)
-        if value.id in program.positions
-        and value.dtype not in (LIST, ARRAY, "none")
-        and not value.parameter
-        and value not in program.inputs
+        if value.id in program.positions and _can_be_had(value) and value not in program.inputs
     ]
-    for chunk in chunks(wanted, program, inputs):
-        stored = process.ask(
-            "run",
-            program=str(program.source),
-            params=str(program.params_file) if program.params_file else None,
-            inputs=files,
-            fetch=[[*program.positions[value.id], f"v{value.id}"] for value in chunk],
-            folder=str(reference.folder),
-        )
-        for value in chunk:
-            reference.dtypes[value.id] = stored[f"v{value.id}"]
+    for block, found in (inside or {}).items():
+        wanted += [
+            (block, _place(program, value), f"v{value.id}_{block}")
+            for value in dict.fromkeys(found)
+            if _can_be_had(value) and _place(program, value) is not None
+        ]
+    stored = process.ask(
+        "run",
+        program=str(program.source),
+        params=str(program.params_file) if program.params_file else None,
+        inputs=files,
+        wanted=wanted,
+        folder=str(reference.folder),
+    )
+    for stem, dtype in stored.items():
+        reference.take(stem, dtype)
     return reference
+
+
+def _can_be_had(value: Value) -> bool:
+    return value.dtype not in (LIST, ARRAY, "none") and not value.parameter
+
+
+def _place(program: Program, value: Value) -> tuple[str, int, int] | None:
+    """Where Paddle makes a value; None for one that our passes made."""
+    if value.id in program.positions:
+        return ("", *program.positions[value.id])
+    return program.block_places.get(value.id)
 
 
 def chunks(

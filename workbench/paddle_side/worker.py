@@ -12,36 +12,39 @@ import paddle
 
 from workbench.paddle_side.backward import gradients
 from workbench.paddle_side.barriers import roots
-from workbench.paddle_side.overwriting import before_overwriting
 from workbench.paddle_side.probe import probe
-from workbench.paddle_side.saved import load_saved, run_saved, store
+from workbench.paddle_side.saved import load_saved, run_saved
 from workbench.paddle_side.serve import Handler, serve
+from workbench.paddle_side.taps import Taps
 from workbench.paddle_side.training import train
 
 
 def run(
-    program: str, params: str | None, inputs: list[str], fetch: list[list[Any]], folder: str
+    program: str, params: str | None, inputs: list[str], wanted: list[list[Any]], folder: str
 ) -> dict[str, Any]:
-    """Run a program and store values inside it.
+    """Run a program once and store values inside it.
 
-    `inputs` are `.npy` files in feed order; `fetch` lists [op position, result number, file stem],
-    position -1 meaning the model input of that number. Values go to `folder/<stem>.npy`;
-    bfloat16 as its bits. Returns what was stored: {stem: dtype}.
+    `inputs` are `.npy` files in feed order; `wanted` lists [block, place, file stem], see
+    `taps.Taps.put`. Values go to `folder/<stem>.npy`, bfloat16 as its bits. Returns what was
+    stored: {stem: dtype}.
     """
     paddle.enable_static()
     executor = paddle.static.Executor(paddle.CPUPlace())
     # in the global scope: with one of its own the executor crashes on `if` and `while`
     loaded, feeds, _ = load_saved(program, params, executor)
-    block = loaded.global_block()
-    ops = list(block.ops)
-    for op in ops:
+    taps = Taps(loaded, folder)
+    with paddle.static.program_guard(loaded):
+        for block, place, stem in wanted:
+            taps.put(block, tuple(place), stem)
+    outermost = loaded.global_block()
+    for op in list(outermost.ops):
         if op.name() == "pd_op.fetch":
-            block.remove_op(op)
-    values = before_overwriting(ops, [(position, number) for position, number, _ in fetch])
-    paddle.pir.set_insertion_point_to_block_end(block)
+            outermost.remove_op(op)
     feed = {name: np.load(path) for name, path in zip(feeds, inputs, strict=True)}
-    results = run_saved(executor, loaded, feed, values)
-    return store([stem for _, _, stem in fetch], values, results, folder)
+    run_saved(executor, loaded, feed, [])
+    if taps.error is not None:
+        raise taps.error
+    return taps.stored
 
 
 def predict(program: str, params: str | None, batches: list[list[str]], folder: str) -> None:

@@ -76,6 +76,7 @@ class _Reader:
         self.parameters: dict[str, Parameter] = {}
         self.inputs: list[tuple[int, Value]] = []
         self.fetches: list[tuple[int, Value]] = []
+        self.places: dict[int, tuple[str, int, int]] = {}
 
     def program(self, block: Mapping[str, Any]) -> Program:
         body = self._block(block, prefix="")
@@ -92,10 +93,15 @@ class _Reader:
             for number, result in enumerate(_results(record))
             if result["%"] in self.values  # not the results of fetches, whose ids passes may take
         }
-        return Program(body, inputs, fetched, self.parameters, self.path, positions=positions)
+        return Program(
+            body, inputs, fetched, self.parameters, self.path, positions=positions,
+            block_places=self.places,
+        )  # fmt: skip
 
     def _block(self, block: Mapping[str, Any], prefix: str) -> Block:
         arguments = tuple(self._value(argument) for argument in block.get("args", ()))
+        key = prefix.rstrip(".")
+        self.places |= {value.id: (key, -1, number) for number, value in enumerate(arguments)}
         ops: list[Op] = []
         results: tuple[Value, ...] = ()
         for position, record in enumerate(block["ops"]):
@@ -112,6 +118,9 @@ class _Reader:
                 results = tuple(self.values[operand["%"]] for operand in record["I"])
             else:
                 ops.append(self._op(name, record, f"{prefix}{position}"))
+            if key:
+                made = enumerate(_results(record))
+                self.places |= {result["%"]: (key, position, number) for number, result in made}
         return Block(arguments, tuple(ops), results)
 
     def _op(self, name: str, record: Mapping[str, Any], index: str) -> Op:

@@ -1,0 +1,104 @@
+"""Layers inside branches and loops are compared with Paddle one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import workbench as wb
+from tests.cases.control_flow import CASES
+from tests.oracle.case import Case, case, f32
+from tests.oracle.check import run_paddle
+from workbench.mapping import Mapping, Row, walk_rows
+from workbench.paddle_side.process import PaddleProcess
+from workbench.verification import LayerCheck, Verification
+
+LOOP = """
+y = x
+i = paddle.zeros([1], 'int64')
+while i < 3:
+    y = paddle.tanh(fc(y)) * 1.5
+    if y.max() > 0.2:
+        y = paddle.clip(y, -0.9, 0.9)
+    i = i + 1
+"""
+
+
+def _inside(mapping: Mapping) -> list[Row]:
+    blocks = [block for row in mapping.rows for block in row.blocks]
+    return [row for block in blocks for row in walk_rows(block.rows)]
+
+
+def _checks(found: Verification, mapping: Mapping) -> dict[str, LayerCheck]:
+    inside = {row.path for row in _inside(mapping)}
+    return {layer.path: layer for layer in found.layers if layer.path in inside}
+
+
+@pytest.mark.parametrize("one", CASES[::4], ids=lambda one: one.expression[:40])
+def test_right_conversions_pass(one: Case, oracle: PaddleProcess, tmp_path: Path) -> None:
+    run_paddle(one, oracle, tmp_path)
+    feed = np.load(tmp_path / "feed0.npz")
+    with wb.load(tmp_path) as migration:
+        found = migration.verify([feed[name] for name in one.inputs])
+    assert found.passed, found.summary
+
+
+@pytest.fixture
+def loop(oracle: PaddleProcess, tmp_path: Path) -> Path:
+    """A loop with a layer, and a branch inside it."""
+    made = case("while", "y", x=f32(2, 6), setup=LOOP.strip(), fc="nn.Linear(6, 6)")
+    run_paddle(made, oracle, tmp_path)
+    return tmp_path
+
+
+def test_every_row_of_a_loop_and_of_a_branch_in_it_is_compared(loop: Path) -> None:
+    x = np.load(loop / "feed0.npz")["x"]
+    with wb.load(loop) as migration:
+        found = migration.verify([x])
+        checks = _checks(found, migration.mapping)
+        assert found.passed, found.summary
+        compared = {path for path, layer in checks.items() if layer.alone.verdict != "unchecked"}
+        ops = {op for path in compared for op in checks[path].ops}
+        assert {"pd_op.matmul", "pd_op.tanh", "pd_op.clip", "pd_op.if"} <= ops
+        # the second run of the body starts from other values than the first
+        key = next(key for key, runs in migration.references[0].blocks.items() if len(runs) == 2)
+        first, second = migration.references[0].blocks[key]
+        shared = [value for value in first.dtypes if value in second.dtypes]
+        assert any(
+            not np.array_equal(np.load(loop_file(first, v)), np.load(loop_file(second, v)))
+            for v in shared
+        )
+
+
+def loop_file(reference: object, value: int) -> Path:
+    """File of a value, by its number."""
+    return reference.folder / f"v{value}{reference._ending}.npy"  # type: ignore[attr-defined,no-any-return]
+
+
+def test_a_wrong_setting_in_a_branch_of_a_loop_is_found_in_its_row_and_mended(loop: Path) -> None:
+    x = np.load(loop / "feed0.npz")["x"]
+    with wb.load(loop) as migration:
+        row = next(row for row in _inside(migration.mapping) if row.ops == ("pd_op.clip",))
+        migration.mapping = migration.mapping.edit(row.path, arguments={"max": 0.5})
+        found = migration.verify([x])
+        assert [layer.path for layer in found.root_causes] == [row.path]
+        mended = next(finding for finding in found.diagnosis if finding.path == row.path)
+        assert mended.edit is not None
+        migration.mapping = migration.mapping.edit(row.path, **mended.edit)
+        assert migration.verify([x]).passed
+
+
+def test_a_changed_weight_in_a_loop_is_found_in_its_row(loop: Path) -> None:
+    x = np.load(loop / "feed0.npz")["x"]
+    with wb.load(loop) as migration:
+        row = next(row for row in _inside(migration.mapping) if row.weights)
+        module = migration.convert()
+        weight = next(p for name, p in module.named_parameters() if name.endswith("weight"))
+        with torch.no_grad():
+            weight[0, 0] += 1
+        found = migration.verify([x])
+        assert [layer.path for layer in found.root_causes] == [row.path]
+        assert {layer.path for layer in found.root_causes if layer.alone.failed} == {row.path}

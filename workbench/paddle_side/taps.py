@@ -1,0 +1,107 @@
+"""Values inside a program, written to disk while Paddle runs it once.
+
+Behind each wanted value a Python operator is put that stores what it is given. So no value is kept
+in memory for the end of the run, each is stored as it was made (an operator that works in place may
+write over it later), and values inside `if` and `while` blocks can be had too.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import _C_ops
+
+#: So many runs of a block are stored: the first often starts from zeros, which prove little.
+BLOCK_RUNS = 2
+#: Paddle knows operators by name as long as the process lives.
+_NUMBERS = itertools.count()
+
+
+class Taps:
+    """Puts taps into a loaded program; `stored` holds dtypes by file stem after a run.
+
+    A value of the outermost block goes to `<stem>.npy`, one tapped in a block to `<stem>_<run>.npy`
+    for the first `BLOCK_RUNS` runs of the block.
+    """
+
+    def __init__(self, loaded: Any, folder: str) -> None:
+        self.folder = Path(folder)
+        self.stored: dict[str, str] = {}
+        self.error: Exception | None = None
+        self._blocks = dict(_blocks(loaded.global_block(), ""))
+        self._ops = {key: list(block.ops) for key, block in self._blocks.items()}
+        self._counts: dict[str, int] = {}
+        self._functions: list[Callable[[Any], Any]] = []  # Paddle holds no reference to them
+
+    def put(self, block: str, place: tuple[str, int, int], stem: str) -> None:
+        """Tap the value at `place` (block, op or -1 for an argument, number) inside `block`.
+
+        It is tapped where it is made, or at the start of `block` when that is further inside.
+        """
+        maker, position, number = place
+        if position < 0:
+            value = self._blocks[maker].args()[number]
+        else:
+            value = self._ops[maker][position].results()[number]
+        if not (value.initialized() and value.is_dense_tensor_type()):
+            return
+        if maker == block and position >= 0:
+            paddle.pir.set_insertion_point_after(self._ops[maker][position])
+        else:
+            paddle.pir.set_insertion_point(self._ops[block][0])
+        declared = str(value.dtype).removeprefix("paddle.").removeprefix("DataType.").lower()
+        function = self._storing(stem, declared, inner=bool(block))
+        self._functions.append(function)
+        _C_ops._run_python_op(  # type: ignore[attr-defined]
+            value,
+            name=f"workbench_tap_{next(_NUMBERS)}",
+            input_names=["x"],
+            output_names=["out"],
+            attrs={"infer_meta_fn_ptr": _same, "fn_ptr": function},
+            inplace_map={},
+        )
+
+    def _storing(self, stem: str, declared: str, inner: bool) -> Callable[[Any], Any]:
+        def store(tensor: Any) -> Any:
+            run = self._counts.get(stem, 0)
+            self._counts[stem] = run + 1
+            if tensor is None or self.error is not None or run >= (BLOCK_RUNS if inner else 1):
+                return tensor
+            try:
+                self._store(f"{stem}_{run}" if inner else stem, _array(tensor), declared)
+            except Exception as error:  # noqa: BLE001 - told after the run: Paddle would hide it
+                self.error = error
+            return tensor
+
+        return store
+
+    def _store(self, stem: str, array: np.ndarray, declared: str) -> None:
+        np.save(self.folder / f"{stem}.npy", array)
+        # numpy has no bfloat16; any other dtype is what Paddle really computed in
+        self.stored[stem] = declared if array.dtype in (np.uint16, np.uint8) else str(array.dtype)
+
+
+def _array(tensor: Any) -> np.ndarray:
+    """The tensor in rows; oneDNN, which runs bfloat16 layers, keeps its results in blocks."""
+    if str(tensor.layout) == "ONEDNN":
+        with paddle.base.dygraph.base.guard():
+            tensor = paddle.assign(tensor)
+    return np.asarray(tensor)
+
+
+def _same(meta: Any) -> Any:
+    return meta
+
+
+def _blocks(block: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """Every block by its key: "" for the outermost, "12.0" for block 0 of op 12."""
+    yield key, block
+    for position, op in enumerate(block.ops):
+        prefix = f"{key}.{position}" if key else str(position)
+        for number, inner in enumerate(op.blocks()):
+            yield from _blocks(inner, f"{prefix}.{number}")
