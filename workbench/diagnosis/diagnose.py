@@ -59,7 +59,7 @@ def diagnose_all(
     for layer in verification.root_causes[:LAYERS]:
         row = mapping[layer.path]
         probed = None if layer.alone.failed else (probes or {}).get(row.path)
-        values = probed or references
+        values = probed or references_of(mapping, row.path, references)
         found += _findings(mapping, row, values, changes.get(row.path, ""), made, module)
     return tuple(found)
 
