@@ -24,7 +24,7 @@ def probed(
     everything: bool,
     progress: Progress = lambda items, _: items,
 ) -> tuple[Verification, Probed]:
-    """The verification with a probe for each row inside blocks, and with `everything` for others.
+    """The verification with a probe for rows in blocks that were not compared, or `everything`.
 
     A module that is not what its mapping says is not probed: it is at fault anyway, and its rows
     are not those that would be probed.

@@ -79,7 +79,7 @@ def probe_rows(
     everything: bool = True,
     progress: Progress = lambda items, _: items,
 ) -> Probed:
-    """Probe the rows inside blocks and, with `everything`, those outside.
+    """Probe the rows inside blocks that could not be compared; with `everything`, every row.
 
     `references` are Paddle's values of a verification; where several are, those of the smallest
     inputs are taken. `checks` are those of the layers alone: one at fault is not probed, one that
@@ -127,8 +127,9 @@ class Probing:
         self._known: dict[str, tuple[Check, tuple[Reference, ...]]] = {}
 
     def run(self, everything: bool, progress: Progress) -> Probed:
-        """Probe the rows inside blocks and, with `everything`, those outside."""
-        jobs = [*self._inner(), *(self._outer() if everything else ())]
+        """Probe the rows inside blocks that could not be compared; with `everything`, every row."""
+        jobs = [job for job in self._inner() if everything or job.unseen]
+        jobs += self._outer() if everything else ()
         for job in progress(jobs, "probing"):
             if self._alone(job.row).failed or job.row.path not in job.runner.rows:
                 continue
@@ -172,7 +173,8 @@ class Probing:
                 part = parts.get(name)
                 if isinstance(part, fx.GraphModule) and _probable(inner):
                     runner = runners.setdefault(name, RowRunner(part))
-                    yield _Job(inner, runner, base, True)
+                    unseen = self._alone(inner).verdict == "unchecked"
+                    yield _Job(inner, runner, base, unseen)
 
     # --- values -----------------------------------------------------------------------------------
 
@@ -272,7 +274,7 @@ class Probing:
         except Exception:  # noqa: BLE001 - any operator may refuse float64
             wide = {}
         return worst(
-            _compare_finite(made.get(value), values.declared(value), wide.get(value))
+            _compare_finite(made.get(value), values.beside(value, made.get(value)), wide.get(value))
             for value in job.row.values
         )
 
