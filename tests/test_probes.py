@@ -193,7 +193,7 @@ def test_what_paddle_refuses_costs_only_itself(
     monkeypatch.setattr(PaddleProcess, "ask", dying)
     found = _probed(migration, _inputs(exported))
     assert found.passed
-    assert any("1 rows could not be probed" in note for note in found.notes)
+    assert any("1 row could not be probed" in note for note in found.notes)
     assert _layer(found, _row(migration, "pd_op.bce_loss").path).probe.verdict == "unchecked"
 
 

@@ -45,7 +45,8 @@ def probed(
         for run in found.runs
     )
     notes = tuple(
-        f"{count} rows could not be probed: {reason}." for reason, count in outcome.unprobed.items()
+        f"{count} {'row' if count == 1 else 'rows'} could not be probed: {reason}."
+        for reason, count in outcome.unprobed.items()
     )
     seconds = found.seconds + time.perf_counter() - start
     return replace(found, runs=runs, seconds=seconds, notes=(*found.notes, *notes)), outcome
