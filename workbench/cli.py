@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     verify = command("verify", _verify, "Compare every layer with Paddle.")
     verify.add_argument("--layers", action="store_true", help="print a line for every layer")
     verify.add_argument("--scopes", action="store_true", help="also check blocks of layers")
+    verify.add_argument(
+        "--precision", choices=("tf32", "bfloat16", "float16"),
+        help="also tell what tensor cores in this format make of the model",
+    )  # fmt: skip
     verify.add_argument("--save", metavar="FILE", help="keep the result as JSON")
     report = command("report", _report, "Verify and write the HTML report only.")
     report.add_argument("--out", default="report.html", help="HTML file (default: report.html)")
@@ -258,6 +262,9 @@ def _verify(options: argparse.Namespace) -> int:
                 told = f"{error.relative:9.2e}" if error else "        –"
                 print(f"{layer.verdict:10s} {told} {layer.path} ({', '.join(layer.ops)})")
         _print_verdict(verification)
+        if options.precision:
+            print(f"\nprecision {options.precision}")
+            _print_verdict(migration.check_precision(options.precision))
         agreed = _more_checks(migration, options)
         if options.save:
             print(f"saved     {verification.save(options.save)}")

@@ -16,7 +16,7 @@ from workbench.passes import run_passes
 from workbench.program import Program
 from workbench.progress import progress
 from workbench.readers.load import Loaded, load_program
-from workbench.revealing import Sample, described, revealing_samples
+from workbench.revealing import chosen_samples, described
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
 
@@ -225,11 +225,7 @@ class Migration:
         from workbench.verify import verify
 
         module = self.convert()
-        if thorough or nan:
-            given = [] if inputs is None else input_sets(self.program, inputs)
-            samples, notes = revealing_samples(self.program, given, self.paddle, nan)
-        else:
-            samples, notes = [Sample("", arrays) for arrays in input_sets(self.program, inputs)], ()
+        samples, notes = chosen_samples(self.program, inputs, self.paddle, thorough, nan)
         arrays = [sample.arrays for sample in samples]
         found, self.references = verify(self.mapping, module, arrays, self.paddle, progress)
         found, self.probed = probed(
@@ -239,27 +235,38 @@ class Migration:
         return self.explained()
 
     def check_scopes(self) -> Verification:
-        """The last verification with a check of every scope: blocks of layers as a whole.
+        """The last verification with every scope fed Paddle's inputs, a block of layers as a whole.
 
-        Each scope is fed Paddle's inputs; see `Verification.scopes` and `frame("scope")`. Raises
-        `InputError` before the first verification.
+        See `Verification.scopes`. Raises `InputError` before the first verification.
         """
         from workbench.scope_checks import check_scopes
 
-        found = self.verification
-        if found is None:
-            raise InputError("Nothing was verified yet.", "Call verify() first.")
+        found = self._verified()
         scopes = check_scopes(self.mapping, self.convert(), self.references, found.runs)
         self.verification = replace(found, scopes=scopes)
         return self.verification
 
-    def explained(self) -> Verification:
-        """The last verification, with what explains its failures; see `diagnose`."""
+    def check_precision(self, precision: str) -> Verification:
+        """The last verification again in "tf32", "bfloat16" or "float16", with their tolerances.
+
+        The report stays with full precision. Raises `InputError` before the first verification.
+        """
+        from workbench.precision import verify_reduced
+
+        runs = self._verified().runs
+        return verify_reduced(self.mapping, self.convert(), self.references, runs, precision)
+
+    def _verified(self) -> Verification:
         if self.verification is None:
             raise InputError("Nothing was verified yet.", "Call verify() first.")
-        if not self.verification.passed:
-            self.verification = replace(self.verification, diagnosis=self.diagnose())
         return self.verification
+
+    def explained(self) -> Verification:
+        """The last verification, with what explains its failures; see `diagnose`."""
+        found = self._verified()
+        if not found.passed:
+            self.verification = replace(found, diagnosis=self.diagnose())
+        return self._verified()
 
     def gradients(
         self, inputs: Any = None, seed: int = 0, batch_norm: str = "stored"
@@ -284,9 +291,7 @@ class Migration:
         """
         from workbench.diagnosis import diagnose_all
 
-        if self.verification is None:
-            raise InputError("Nothing was verified yet.", "Call verify() first.")
-        found = self.verification, self.references
+        found = self._verified(), self.references
         probes = self.probed.references if self.probed else {}
         return diagnose_all(self.mapping, *found, self.convert(), self.rules, probes)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from workbench.errors import PaddleProcessError
-from workbench.inputs import SIZES, is_dynamic, sample_inputs, vocabulary
+from workbench.inputs import SIZES, input_sets, is_dynamic, sample_inputs, vocabulary
 from workbench.paddle_side.predict import predict
 from workbench.paddle_side.process import PaddleProcess
 from workbench.program import Program, Value, is_float, is_integer
@@ -37,6 +38,16 @@ class Sample:
     told: str
     arrays: list[np.ndarray]
     optional: bool = False
+
+
+def chosen_samples(
+    program: Program, inputs: Any, process: PaddleProcess, thorough: bool, nan: bool
+) -> tuple[list[Sample], tuple[str, ...]]:
+    """The runs of a verification: the person's inputs or our own, and those that reveal more."""
+    if thorough or nan:
+        given = [] if inputs is None else input_sets(program, inputs)
+        return revealing_samples(program, given, process, nan)
+    return [Sample("", arrays) for arrays in input_sets(program, inputs)], ()
 
 
 def revealing_samples(

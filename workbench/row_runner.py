@@ -93,9 +93,7 @@ class RowRunner:
 
                 result = self.run(wanted, fetch, modules)
                 if mover is not None:
-                    args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), fetch)
-                    module = modules.get(str(node.target)) if node.op == "call_module" else None
-                    result = mover(node, result, args, kwargs, module)
+                    result = _moved_by(mover, node, result, fetch, modules)
                 env[node] = widen(result) if double else result
                 value = self.value(node)
                 if value is not None:
@@ -167,14 +165,21 @@ class Chain:
         self.env = env
         self.failed = ""
 
-    def step(self, row: str, change: Change | None = None) -> dict[Value, Any]:
-        """Run the next row; `change` may put another result in place of a value that it made."""
+    def step(
+        self, row: str, change: Change | None = None, mover: Mover | None = None
+    ) -> dict[Value, Any]:
+        """Run the next row; `change` may put another result in place of a value that it made.
+
+        `mover` does so for every node, as in `RowRunner.alone`.
+        """
         made: dict[Value, Any] = {}
         runner = self.runner
         modules = runner.modules
         with torch.no_grad():
             for node in runner.rows[row]:
                 result = runner.run(node, self.env.__getitem__, modules)
+                if mover is not None:
+                    result = _moved_by(mover, node, result, self.env.__getitem__, modules)
                 value = runner.value(node)
                 if value is not None:
                     made[value] = result = change(value, result) if change else result
@@ -182,6 +187,18 @@ class Chain:
         for node in runner.last_use.get(row, ()):
             self.env.pop(node, None)
         return made
+
+
+def _moved_by(
+    mover: Mover,
+    node: fx.Node,
+    result: Any,
+    fetch: Callable[[fx.Node], Any],
+    modules: dict[str, nn.Module],
+) -> Any:
+    args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), fetch)
+    module = modules.get(str(node.target)) if node.op == "call_module" else None
+    return mover(node, result, args, kwargs, module)
 
 
 class _Wide:
