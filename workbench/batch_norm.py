@@ -168,17 +168,21 @@ def compare_statistics(
     """
     found = []
     for norm in norms:
+        counts = sizes.get(norm.weights["running_var"].parameter, [])
         for key in STATISTICS:
             weight, place = norm.weights[key], (norm.path, key)
             reference = torch.from_numpy(np.array(weight.apply(theirs[weight.parameter])))
-            plain = _compared(ours[place], reference, [other[place] for other in others])
+            noises = [other[place] for other in others]
+            plain = _compared(ours[place], reference, noises)
             check, factor = plain, 1.0
-            counts = sizes.get(norm.weights["running_var"].parameter, [])
-            if key == "running_var" and len(set(counts)) == 1:
+            if not counts:
+                told = "no output that can be differentiated depends on it"
+                check = Check("unchecked", plain.error, problem=told)
+            elif key == "running_var" and len(set(counts)) == 1:
                 factor = counts[0] / (counts[0] - 1)
                 left = norm.momentum ** len(counts) * start[place].double()
                 unbiased = (left + factor * (reference.double() - left)).to(reference.dtype)
-                check = _compared(ours[place], unbiased, [other[place] for other in others])
+                check = _compared(ours[place], unbiased, noises)
             elif key == "running_var" and plain.failed:
                 told = "batches of several sizes, so the unbiased variance cannot be told"
                 check = Check("unchecked", plain.error, problem=told)

@@ -83,10 +83,7 @@ def find_roots(process: PaddleProcess, program: Program, made: Iterable[Value]) 
 
 
 def rooted(module: fx.GraphModule, roots: Roots) -> fx.GraphModule:
-    """A copy that returns the roots, a tuple, and passes no gradient where Paddle has none.
-
-    What comes after them still runs, as it does in Paddle: batch norms may stand there.
-    """
+    """A copy that returns the roots, a tuple, and passes no gradient where Paddle has none."""
     made = copy.deepcopy(module)
     nodes: dict[Value, fx.Node] = {}
     for node in list(made.graph.nodes):
@@ -100,5 +97,6 @@ def rooted(module: fx.GraphModule, roots: Roots) -> fx.GraphModule:
         nodes.setdefault(value, node)
     output = next(node for node in reversed(made.graph.nodes) if node.op == "output")
     output.args = (tuple(nodes[value] for value in roots.values),)
+    made.graph.eliminate_dead_code()
     made.recompile()
     return made
