@@ -10,6 +10,7 @@ import torch
 
 from workbench.gradient_parity import GradientCheck
 from workbench.gradient_passes import Passes, Pick, sum_noise
+from workbench.gradient_slopes import NOT_A_DERIVATIVE, ours_is_the_derivative
 from workbench.judging import compare, health_of
 from workbench.mapping import Mapping
 from workbench.paddle_side.gradient_reference import value_stem
@@ -18,6 +19,9 @@ from workbench.parameter_pieces import Piece, total
 from workbench.program import Value, is_float
 from workbench.statistics import largest_difference
 from workbench.verification import Check
+
+#: Parts of the names of operators whose gradient is not the derivative, on purpose.
+_ON_PURPOSE = ("quant", "share_data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,17 @@ class _Item:
 
 
 class Comparison:
-    """The checks of all gradients. `excuse` is what is Paddle's own, for differences behind it."""
+    """The checks of all gradients. `excuse` is what is Paddle's own, for differences behind it.
+
+    `notes` tell where Paddle's gradient is wrong.
+    """
 
     def __init__(self, mapping: Mapping, passes: Passes, pieces: Sequence[Piece]) -> None:
         self.mapping = mapping
         self.passes = passes
         self.readers = _readers(mapping)
         self.excuse = ""
+        self.notes: tuple[str, ...] = ()
         self.items = [*self._values(), *self._parameters(pieces)]
 
     def checks(self) -> tuple[GradientCheck, ...]:
@@ -145,7 +153,28 @@ class Comparison:
             told = "at a kink, where either gradient is right"
             self.excuse = self.excuse or f"the gradient of {check.name} was taken at a kink"
             return replace(check, alone=replace(check.alone, verdict="unchecked", problem=told))
-        return check
+        return self._on_paddle(check, item, ours, theirs)
+
+    def _on_paddle(
+        self, check: GradientCheck, item: _Item, ours: torch.Tensor, theirs: torch.Tensor
+    ) -> GradientCheck:
+        """The check, unless Paddle's gradient is no derivative of what it computes.
+
+        Where an operator hides its gradient on purpose, ours must do the same.
+        """
+        assert item.value is not None
+        names = [name for path in item.paths for name in self.mapping[path].ops]
+        if any(part in name for name in names for part in _ON_PURPOSE):
+            return check
+        if not ours_is_the_derivative(self.passes, item.value, item.paths, ours, theirs):
+            return check
+        self.excuse = self.excuse or f"{NOT_A_DERIVATIVE} ({check.name})"
+        self.notes += (
+            f"{NOT_A_DERIVATIVE}: of {check.name}, through {', '.join(item.paths)}. Finite "
+            "differences tell; training in Paddle went another way there.",
+        )
+        alone = replace(check.alone, verdict="unchecked", problem=NOT_A_DERIVATIVE)
+        return replace(check, alone=alone)
 
     def _chained(
         self, item: _Item, check: GradientCheck, noise: dict[Value, float]

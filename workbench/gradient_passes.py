@@ -45,8 +45,8 @@ class Passes:
         self.theirs = theirs
         self.cotangents = cotangents
         self.stops = stops
-        self._narrow, self._wide = RowRunner(module), RowRunner(wide_module(module))
-        self.alone = self._run(change=self._paddles), self._run(True, change=self._paddles)
+        self.runner, self._wide = RowRunner(module), RowRunner(wide_module(module))
+        self.alone = self._run(change=self.paddles), self._run(True, change=self.paddles)
         self.chain = self._run(), self._run(True)
         self._moved: list[Backward] = []
         self._signed: list[Backward] = []
@@ -57,7 +57,7 @@ class Passes:
         """Alone, every value moved a little, both ways: either side of a kink."""
         if not self._moved:
             for seed in (1, -1, 2, -2):
-                self._moved.append(self._run(change=self._paddles, seed=seed))
+                self._moved.append(self._run(change=self.paddles, seed=seed))
         return self._moved
 
     @property
@@ -88,7 +88,7 @@ class Passes:
             wide = double and tensor.is_floating_point()
             inputs.append(tensor.double() if wide else tensor)
         return backward(
-            self._wide if double else self._narrow,
+            self._wide if double else self.runner,
             inputs,
             self.cotangents,
             lambda value: _moved(reference_tensor(self.reference, value), seed),
@@ -97,7 +97,7 @@ class Passes:
             double,
         )
 
-    def _paddles(self, value: Value, gradient: torch.Tensor) -> torch.Tensor:
+    def paddles(self, value: Value, gradient: torch.Tensor) -> torch.Tensor:
         """Paddle's gradient of a value, zeros where Paddle has none; ours when not asked for."""
         stem = value_stem(value)
         if stem not in self.theirs.asked:
@@ -109,7 +109,7 @@ class Passes:
         def change(value: Value, gradient: torch.Tensor) -> torch.Tensor:
             generator = torch.Generator().manual_seed(value.id + 1_000_003 * seed)
             signs = torch.randint(0, 2, gradient.shape, generator=generator) * 2 - 1
-            return self._paddles(value, gradient) * signs
+            return self.paddles(value, gradient) * signs
 
         return change
 

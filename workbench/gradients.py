@@ -85,13 +85,15 @@ def _parity(
         list(dict.fromkeys(piece.weight.parameter for piece in pieces)),
     )
     passes = Passes(module, program, reference, theirs, cotangents, roots.stops)
-    checks = Comparison(mapping, passes, pieces).checks()
+    comparison = Comparison(mapping, passes, pieces)
+    checks = comparison.checks()
     described = tuple(
         f"{value.label} {list(array.shape)}"
         for value, array in zip(program.inputs, inputs, strict=True)
     )
     seconds = time.perf_counter() - start
-    return GradientParity(described, seed, checks, _notes(roots, pieces), seconds)
+    notes = (*_notes(roots, pieces), *comparison.notes)
+    return GradientParity(described, seed, checks, notes, seconds)
 
 
 def _cotangent(reference: Reference, value: Value, seed: int) -> torch.Tensor:

@@ -221,7 +221,7 @@ def vocabulary(program: Program, value: Value) -> int | None:
 
 _PASSING = {
     "cast", "reshape", "flatten", "squeeze", "unsqueeze", "slice", "transpose", "assign",
-    "share_data_", "expand", "tile", "concat",
+    "share_data", "share_data_", "expand", "tile", "concat",
 }  # fmt: skip
 
 

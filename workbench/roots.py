@@ -18,14 +18,10 @@ from workbench.program import Program, Value, is_float
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """Values to differentiate; ops that have no gradient in Paddle, and the values that they make.
-
-    `detached` counts the places where the program stops gradients on purpose.
-    """
+    """Values to differentiate; ops without gradient in Paddle, with the values that they make."""
 
     values: tuple[Value, ...]
     barriers: Mapping[str, tuple[Value, ...]]
-    detached: int = 0
 
     @property
     def stops(self) -> frozenset[Value]:
@@ -35,18 +31,12 @@ class Roots:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know."""
-        found = []
-        if self.barriers:
-            found.append(
-                f"Paddle has no gradient for {', '.join(self.barriers)}: the values before it took "
-                "the place of what comes after, and no gradient passes there."
-            )
-        if self.detached:
-            found.append(
-                f"Paddle stops gradients at {self.detached} place(s) (Tensor.detach), where the "
-                "converted model passes them on; add .detach() there before you train it."
-            )
-        return tuple(found)
+        if not self.barriers:
+            return ()
+        return (
+            f"Paddle has no gradient for {', '.join(self.barriers)}: the values before it took "
+            "the place of what comes after, and no gradient passes there.",
+        )
 
 
 def find_roots(process: PaddleProcess, program: Program, made: Iterable[Value]) -> Roots:
@@ -79,7 +69,7 @@ def find_roots(process: PaddleProcess, program: Program, made: Iterable[Value]) 
     if not values:
         why = f"Paddle has no gradient for {', '.join(barriers)}" if barriers else "none is reached"
         raise InputError(f"No output can be differentiated: {why}.")
-    return Roots(tuple(dict.fromkeys(values)), barriers, told["detached"])
+    return Roots(tuple(dict.fromkeys(values)), barriers)
 
 
 def rooted(module: fx.GraphModule, roots: Roots) -> fx.GraphModule:

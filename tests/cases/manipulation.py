@@ -161,5 +161,7 @@ CASES = [
     # Paddle's executor must not compute `a - 3` in the memory of the detached tensor
     case("share_data_", "(lambda a: (lambda d, y: y.exp() + d.sin())(a.detach(), a - 3))(x * 1.5)",
          x=f32("B", 3)),
+    case("share_data_", "y + d", x=f32("B", 3),
+         setup="a = x * 2\nd = a.detach()\na[0] = 5.0\ny = a * 3"),
     case("print", "paddle.static.Print(x)", x=f32("B", 3)),
 ]  # fmt: skip

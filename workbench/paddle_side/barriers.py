@@ -19,8 +19,7 @@ def roots(
 
     `outputs` and all places are [op position, result number]. Roots are the outputs with a gradient
     and, where an op has none, the values that it reads. Returns {"roots": [place, …], "barriers":
-    {op name: [place of a result, …]}, "detached": number of places where the program stops
-    gradients on purpose}.
+    {op name: [place of a result, …]}}.
     """
     opened = open_trainable(program, params, [], folder)
     places = {value.id: place for place, value in opened.results.items()}
@@ -40,9 +39,7 @@ def roots(
             found += [value for value in lost if value.get_defining_op().name() not in _SOURCES]
         needed.update(value.id for value in read)
     known = [places[value.id] for value in found if value.id in places]
-    return {
-        "roots": list(dict.fromkeys(known)), "barriers": barriers, "detached": opened.detached,
-    }  # fmt: skip
+    return {"roots": list(dict.fromkeys(known)), "barriers": barriers}
 
 
 def _captured(op: Any) -> list[Any]:

@@ -25,7 +25,7 @@ _SHAPES = {"pd_op.full_like", "pd_op.full_batch_size_like", "pd_op.uniform_rando
 @dataclass(frozen=True, slots=True)
 class Trainable:
     """A loaded program: its `ops` that compute, `results` by [op position, result number] in the
-    file, `parameters` by name, `feed` by input name, and how often it detaches a value.
+    file, `parameters` by name, and `feed` by input name.
     """
 
     executor: Any
@@ -34,7 +34,6 @@ class Trainable:
     results: dict[tuple[int, int], Any]
     parameters: dict[str, Any]
     feed: dict[str, np.ndarray]
-    detached: int
 
     def run(self, fetches: list[Any]) -> list[Any]:
         """The values for the feed."""
@@ -85,7 +84,7 @@ def open_trainable(program: str, params: str | None, inputs: list[str], folder: 
     results |= _split_lists(ops)
     _prepare(block, ops, detached)
     paddle.pir.set_insertion_point_to_block_end(block)
-    return Trainable(executor, loaded, list(block.ops), results, named, feed, len(detached))
+    return Trainable(executor, loaded, list(block.ops), results, named, feed)
 
 
 def _trainable_copy(program: str, folder: str) -> tuple[str, set[int]]:

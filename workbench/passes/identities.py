@@ -1,6 +1,8 @@
-"""Remove ops that only hand on their input: `assign`, `share_data`, device copies, `scale` by 1.
+"""Remove ops that only hand on their input: `assign`, device copies, `scale` by 1.
 
 In-place operators need the copies in Paddle; after the `inplace` pass every value is written once.
+`share_data` is `Tensor.detach`: of a float it stays, since it stops gradients. With an underscore
+it shares memory that is overwritten, and is only another name of a value.
 """
 
 from __future__ import annotations
@@ -8,13 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from workbench.passes.rewrite import producers, substitute, substitute_op
-from workbench.program import ARRAY, LIST, Block, Op, Program, Value
+from workbench.program import ARRAY, LIST, Block, Op, Program, Value, is_float
 
 _COPIES = {
     f"pd_op.{name}"
     for name in (
-        "assign", "assign_", "assign_out_", "share_data", "share_data_", "memcpy", "memcpy_d2h",
-        "memcpy_h2d", "npu_identity", "copy_to", "shadow_feed",
+        "assign", "assign_", "assign_out_", "share_data_", "memcpy", "memcpy_d2h", "memcpy_h2d",
+        "npu_identity", "copy_to", "shadow_feed",
     )
 }  # fmt: skip
 
@@ -47,6 +49,8 @@ def _hands_on(op: Op, source: Value, makers: dict[Value, Op]) -> bool:
         return False
     if op.name == "pd_op.cast":
         return True
+    if op.name == "pd_op.share_data":
+        return not is_float(source.dtype)
     if op.name in ("pd_op.scale", "pd_op.scale_"):
         factor = makers.get(op.inputs["scale"])  # type: ignore[arg-type]
         return (

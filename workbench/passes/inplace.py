@@ -5,7 +5,7 @@ new tensor, so every later reader of the old value is pointed to the new value. 
 loop body overwrites outside of itself becomes one more result of the `if`, or one more value that
 the `while` carries along. Afterwards every value is written once. Batch norm's running statistics
 and tensor arrays are left alone: the first are not used afterwards, the second are mutable lists on
-both sides.
+both sides. `Tensor.detach` writes nothing, but shares memory: it is in place where somebody writes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from workbench.passes.rewrite import new_ids, substitute, substitute_block, subs
 from workbench.program import ARRAY, Block, Op, Program, Value
 
 _KEPT = {"pd_op.batch_norm_", "pd_op.sync_batch_norm_"}
+#: `Tensor.detach`, which shares the memory of its input: what is written there later shows in both.
+_DETACH = "pd_op.share_data_"
 #: Operators that do not write into their first input.
 _TARGETS = {"pd_op.assign_out_": "output", "pd_op.where_": "x"}
 
@@ -26,10 +28,28 @@ Table = dict[Value, Value]
 
 def inplace(program: Program) -> Program:
     """Run the pass on every block."""
+    program = program.with_block(_detached(program.block, _shared(program)))
     if not any(_overwritten(op) for op in program.walk()):
         return program
     block, _ = _Rewriter(new_ids(program)).block(program.block, {})
     return program.with_block(block)
+
+
+def _shared(program: Program) -> set[Value]:
+    """Values whose memory some operator overwrites."""
+    ops = [op for op in program.walk() if op.name != _DETACH]
+    return {value for op in ops for pair in _overwritten(op).items() for value in pair}
+
+
+def _detached(block: Block, shared: set[Value]) -> Block:
+    """Each `Tensor.detach` of a value that nobody overwrites under a name without underscore."""
+
+    def plain(op: Op) -> Op:
+        values = {*op.inputs.values(), *op.outputs.values()}
+        name = "pd_op.share_data" if op.name == _DETACH and not values & shared else op.name
+        return replace(op, name=name, blocks=tuple(_detached(one, shared) for one in op.blocks))
+
+    return replace(block, ops=tuple(plain(op) for op in block.ops))
 
 
 class _Rewriter:

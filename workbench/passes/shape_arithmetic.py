@@ -109,7 +109,7 @@ def _assign_value(_: ShapeFollower, op: Op) -> np.ndarray | None:
     return symbolic_array((rounded_number(value, output.dtype) for value in values), shape)
 
 
-@follows("assign", "share_data_", "assign_out_")
+@follows("assign", "share_data", "share_data_", "assign_out_")
 def _same(self: ShapeFollower, op: Op) -> np.ndarray | None:
     return self.get(op.inputs["x"])
 

@@ -137,13 +137,18 @@ def empty_like(op: Context, x: Value) -> Call:
 
 
 @rule(
-    "pd_op.assign", "pd_op.assign_out_", "pd_op.share_data", "pd_op.nop", "pd_op.memcpy",
-    "pd_op.memcpy_d2h", "pd_op.memcpy_h2d",
-    "pd_op.npu_identity", "pd_op.copy_to", "pd_op.shadow_feed",
+    "pd_op.assign", "pd_op.assign_out_", "pd_op.nop", "pd_op.memcpy", "pd_op.memcpy_d2h",
+    "pd_op.memcpy_h2d", "pd_op.npu_identity", "pd_op.copy_to", "pd_op.shadow_feed",
 )  # fmt: skip
 def assign(op: Context, x: Value) -> Call:
     """A copy; most are removed before the rules run."""
     return method(x, "clone")
+
+
+@rule("pd_op.share_data")
+def share_data(op: Context, x: Value) -> Call:
+    """`Tensor.detach`: the value, through which no gradient passes."""
+    return method(x, "detach")
 
 
 @rule("pd_op.assign_value", "pd_op.assign_value_")
