@@ -146,12 +146,12 @@ class Study:
             return
         whole = Verification(check_references(mapping, module, self.references))
         process = self.migration.paddle
-        found, seen = probed(mapping, module, whole, self.references, process, False)
+        found, seen = probed(mapping, module, whole, self.references, process, True)
         first = found.first_mismatch
         blamed = first is not None and _is_in(first.path, fault.path)
         self.figures.kinds.add(f"row {fault.kind}")
         self.figures.add("inner", "planted")
-        self.figures.add("inner", "by the block", not whole.passed)
+        self.figures.add("inner", "by values", not whole.passed)
         self.figures.add("inner", "detected", not found.passed)
         self.figures.add("inner", "blamed", blamed)
         if not blamed:
@@ -176,7 +176,11 @@ class Study:
         self, level: str, fault: ModuleFault | RowFault, found: Verification, effect: bool
     ) -> tuple[bool, bool]:
         first = found.first_mismatch
-        detected, blamed = not found.passed, first is not None and _is_in(first.path, fault.path)
+        detected, blamed = (
+            not found.passed,
+            first is not None
+            and (_is_in(first.path, fault.path) or self._tied(first.path, fault.path)),
+        )
         kind = "effect" if effect else "hidden"
         self.figures.kinds.add(f"{level} {fault.kind}")
         self.figures.add(level, kind)
@@ -187,6 +191,12 @@ class Study:
         if effect and not blamed:
             self.figures.missed.append(f"not blamed  {self.name}: {fault.kind} in {fault.path}")
         return detected, blamed
+
+    def _tied(self, one: str, other: str) -> bool:
+        """True for two layers that hold the same tensor."""
+        parts = dict(self.module.named_modules())
+        held = [{id(t) for t in parts[path].parameters()} for path in (one, other) if path in parts]
+        return len(held) == 2 and not held[0].isdisjoint(held[1])
 
     def _cause(self, level: str, fault: ModuleFault | RowFault, told: str) -> None:
         named = any(word in told for word in fault.words)
@@ -325,7 +335,7 @@ def show(figures: Figures) -> None:
     print(f"  mended by a tried edit          {share('row', 'mended', 'diagnosed')}")
     print(f"  could not even be built         {count['row refused']:5d}")
     print("\nplanted in rows inside branches and loops")
-    print(f"  differs at the block's outputs  {share('inner', 'by the block', 'planted')}")
+    print(f"  by the values of the run        {share('inner', 'by values', 'planted')}")
     print(f"  with probes: detected           {share('inner', 'detected', 'planted')}")
     print(f"               right layer        {share('inner', 'blamed', 'planted')}")
     print(f"  cause named                     {share('inner', 'named', 'diagnosed')}")

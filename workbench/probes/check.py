@@ -148,10 +148,16 @@ class Probing:
 
     def _outer(self) -> Iterator[_Job]:
         for row in self.mapping.rows:
-            names = {name.partition(".")[2].rstrip("_") for name in row.ops}
-            unseen = self._alone(row).verdict == "unchecked"
-            if _probable(row) and (unseen or not names <= _LINEAR):
-                yield _Job(row, self.runner, self._recorded, unseen)
+            if self._may_show(row):
+                yield _Job(row, self.runner, self._recorded, self._is_unseen(row))
+
+    def _may_show(self, row: Row) -> bool:
+        """True when a probe may show more than the values of the run."""
+        names = {name.partition(".")[2].rstrip("_") for name in row.ops}
+        return _probable(row) and (self._is_unseen(row) or not names <= _LINEAR)
+
+    def _is_unseen(self, row: Row) -> bool:
+        return self._alone(row).verdict == "unchecked"
 
     def _alone(self, row: Row) -> Check:
         return self.alone.get(row.path, _UNCHECKED)
@@ -171,10 +177,9 @@ class Probing:
             for owner, block, inner in inner_rows((row,)):
                 name = f"{owner.path}.{block.name}"
                 part = parts.get(name)
-                if isinstance(part, fx.GraphModule) and _probable(inner):
+                if isinstance(part, fx.GraphModule) and self._may_show(inner):
                     runner = runners.setdefault(name, RowRunner(part))
-                    unseen = self._alone(inner).verdict == "unchecked"
-                    yield _Job(inner, runner, base, unseen)
+                    yield _Job(inner, runner, base, self._is_unseen(inner))
 
     # --- values -----------------------------------------------------------------------------------
 
