@@ -21,6 +21,7 @@ from workbench.report.model_card import (
     target_card,
 )
 from workbench.report.parity import gaps_content, parity_concerns, parity_content
+from workbench.report.scopes import scope_entries
 from workbench.report.words import call_text, document_verdict
 from workbench.statistics import EDGES, L2_GOOD, L2_INVESTIGATE
 from workbench.verification import VERDICTS, LayerCheck, OutputCheck, Run, Verification
@@ -63,6 +64,7 @@ def report_content(migration: Migration) -> dict[str, Any]:
         ],
         "edits": hand_edits(mapping),
         "unsupported": unsupported_rows(mapping),
+        "scopes": scope_entries(verification),
         "coverage": {
             "states": dict.fromkeys(STATES, 0) | Counter(covered.state for covered in states),
             "groups": grouped(states),

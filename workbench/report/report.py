@@ -22,6 +22,7 @@ from workbench.report import words
 from workbench.report.changes import change_groups
 from workbench.report.charts import depth_chart, large_histogram, mini_histogram
 from workbench.report.content import current_verification, plain, report_content
+from workbench.report.scopes import OPEN
 from workbench.report.texts import Texts
 from workbench.verification import VERDICTS, Verification
 
@@ -107,6 +108,7 @@ def render(
         "graph": "",
         "graph_left_out": False,
         "json_name": json_name,
+        "open_scopes": OPEN,
         "style": Markup(_resource("style.css")),
         "script": Markup(script),
         "policy": policy(script),
@@ -204,6 +206,7 @@ def _sections(data: dict[str, Any], depth: bool, graph: bool) -> list[str]:
         "training": bool(data["training"]),
         "task": bool(data["task"]),
         "worst": bool(data["worst"]),
+        "scopes": bool(data["scopes"]),
         "operators": True,
         "mapping": True,
         "coverage": data["verdict"]["ran"],
