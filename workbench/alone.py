@@ -21,6 +21,7 @@ from workbench.paddle_values import PaddleValues
 from workbench.program import ARRAY, Value
 from workbench.row_runner import NotRecordedError, RowRunner
 from workbench.statistics import largest_difference
+from workbench.ties import TIES, may_tie, only_ties
 from workbench.verification import Check
 
 __all__ = ["NAN_READ", "check_alone"]
@@ -85,6 +86,8 @@ class _Alone:
             by = _moved_by(self.made.get(value), moved.get(value))
             least[value] = max(least[value], by)
         check = self._judged(wide, least)
+        if check.failed and may_tie(self.row):
+            check = self._without_ties(check, wide, least)
         return self._without_nan(check, wide, least) if check.failed else check
 
     def _judged(self, wide: dict[Value, Any], least: dict[Value, float]) -> Check:
@@ -113,6 +116,20 @@ class _Alone:
                 if kept is not None and rounded is not None:
                     noise = max(noise, largest_difference(kept, rounded.float()))
         return replace(check, noise=noise) if noise != check.noise else check
+
+    def _without_ties(
+        self, check: Check, wide: dict[Value, Any], least: dict[Value, float]
+    ) -> Check:
+        """No verdict where positions differ among equal numbers only."""
+        numbers = self.paddles.get(self.row.reads[0])
+        for value, plain in self.plain.items():
+            if plain.error is None:
+                return check
+            ours, theirs = self.made[value], self.paddles.get(value)
+            again = compare_again(plain.error, ours, wide[value], least[value])
+            if again.failed and (theirs is None or not only_ties(self.row, numbers, ours, theirs)):
+                return check
+        return replace(check, verdict="unchecked", problem=TIES)
 
     def _without_nan(
         self, check: Check, wide: dict[Value, Any], least: dict[Value, float]

@@ -1,0 +1,66 @@
+"""Positions of equal numbers: another order is no fault, a wrong position is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import workbench as wb
+from tests.oracle.case import case, f32
+from tests.oracle.check import run_paddle
+from workbench.paddle_side.process import PaddleProcess
+from workbench.ties import TIES
+from workbench.verification import Verification
+from workbench.verify import check_references
+
+NUMBERS = np.array([[5, 5, 5, 1, 0, 0], [3, 2, 2, 1, 0, -1]], np.float32)
+PROGRAMS = {
+    "topk": "paddle.topk(x, 3)[1]",
+    "topk of another axis": "paddle.topk(x, 3, axis=0)[1]",
+    "kthvalue": "paddle.kthvalue(x, 6)[1]",
+}
+OPS = ("topk", "kthvalue")
+
+
+def _ties(ours: np.ndarray) -> np.ndarray:
+    """The three equal numbers of the first row in another order; of the k-th, another of them."""
+    moved = ours.copy()
+    moved[0] = np.roll(ours[0], 1) if ours.ndim == 2 else (ours[0] + 1) % 3
+    return moved
+
+
+def _fault(ours: np.ndarray) -> np.ndarray:
+    """A number that is not equal."""
+    moved = ours.copy()
+    moved.flat[-1] = 5
+    return moved
+
+
+@pytest.mark.parametrize("name", list(PROGRAMS))
+@pytest.mark.parametrize(("change", "verdict"), [(_ties, "unchecked"), (_fault, "wrong")])
+def test_only_positions_of_equal_numbers_may_differ(
+    name: str,
+    change: Callable[[np.ndarray], np.ndarray],
+    verdict: str,
+    oracle: PaddleProcess,
+    tmp_path: Path,
+) -> None:
+    turned = "axis" in name
+    x = np.ascontiguousarray(NUMBERS.T) if turned else NUMBERS
+    run_paddle(case("topk", PROGRAMS[name], x=f32(*x.shape)), oracle, tmp_path)
+    with wb.load(tmp_path) as migration:
+        assert migration.verify([x]).passed
+        module, references = migration.convert(), migration.references
+        ours = module(torch.from_numpy(x)).numpy()
+        value = next(v for row in migration.mapping for v in row.values if v.dtype == "int64")
+        theirs = change(ours.T).T if turned else change(ours)
+        np.save(references[0].folder / f"v{value.id}.npy", np.ascontiguousarray(theirs))
+        found = Verification(check_references(migration.mapping, module, references))
+    alone = next(layer.alone for layer in found.layers if layer.ops[0].endswith(OPS))
+    assert alone.verdict == verdict, alone
+    assert (alone.problem == TIES) == (verdict == "unchecked")
+    assert found.passed == (verdict == "unchecked")

@@ -1,0 +1,43 @@
+"""Positions that differ only among equal numbers, whose order neither framework promises."""
+
+from __future__ import annotations
+
+import torch
+
+from workbench.mapping import Row
+
+#: Operators that return positions of numbers along an axis.
+POSITIONS = {"pd_op.topk", "pd_op.argsort", "pd_op.kthvalue", "pd_op.mode"}
+#: Those of them that return no position twice.
+_DISTINCT = {"pd_op.topk", "pd_op.argsort"}
+
+#: What is told of a layer that picks others of equal numbers.
+TIES = "equal numbers stand in another order here, which neither framework promises"
+
+
+def may_tie(row: Row) -> bool:
+    """True for rows whose positions of equal numbers are open."""
+    return row.op is not None and row.op.name in POSITIONS and not row.op.merged
+
+
+def only_ties(
+    row: Row, numbers: torch.Tensor | None, ours: torch.Tensor, theirs: torch.Tensor
+) -> bool:
+    """True when both positions point to equal numbers everywhere.
+
+    `numbers` is what the operator read; `ours` and `theirs` are integers of equal shape.
+    """
+    if row.op is None or numbers is None or ours.is_floating_point() or not numbers.ndim:
+        return False
+    axis = int(row.op.attributes.get("axis", -1)) % numbers.ndim
+    if ours.ndim < numbers.ndim:  # without keepdim
+        ours, theirs = ours.unsqueeze(axis), theirs.unsqueeze(axis)
+    size = numbers.shape[axis]
+    if ours.ndim != numbers.ndim or bool(((ours < 0) | (ours >= size)).any()):
+        return False
+    if row.op.name in _DISTINCT:
+        ordered = ours.sort(axis).values
+        if bool((ordered.diff(dim=axis) == 0).any()):
+            return False
+    picked = (numbers.gather(axis, positions.long()) for positions in (ours, theirs))
+    return torch.equal(*(torch.nan_to_num(one.double()) for one in picked))
