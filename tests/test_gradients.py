@@ -152,15 +152,19 @@ NMS = "paddle.vision.ops.matrix_nms({}.reshape([1, -1, 4]), {}, 0.01, 0.01, 10, 
         (NMS.format("fc(x)", "F.softmax(fc_2(x).reshape([1, 3, -1]), 1)"),
          {"fc": "nn.Linear(6, 4)", "fc_2": "nn.Linear(6, 3)"}, "matrix_nms"),
         ("fc_2(y)", {"fc": "nn.Linear(6, 6)", "fc_2": "nn.Linear(6, 6)"}, "while"),
+        ("fc_2(paddle.stack(a))", {"fc": "nn.Linear(6, 6)", "fc_2": "nn.Linear(6, 6)"}, "while"),
     ],
-    ids=["nms", "loop"],
+    ids=["nms", "loop", "array"],
 )  # fmt: skip
 def test_what_has_no_gradient_ends_the_comparison_there(
     expression: str, layers: dict[str, str], barrier: str,
     oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess,
 ) -> None:  # fmt: skip
     setup = "y = fc(x)\n" + LOOP.replace("fc(x)", "y").replace("x = ", "y = ")
-    one = case("any", expression, x=f32(8, 6), setup=setup if barrier == "while" else "", **layers)
+    if "stack" in expression:
+        setup = "y = fc(x)\na = []\nfor i in range(x.shape[0]):\n    a.append(y[i] * 2)"
+    shape = f32("B" if "stack" in expression else 8, 6)
+    one = case("any", expression, x=shape, setup=setup if barrier == "while" else "", **layers)
     _exported(one, oracle, tmp_path)
     migration = _loaded(tmp_path, worker)
     arrays = list(one.arrays(0).values())

@@ -36,14 +36,16 @@ def backward(
     change: Change | None = None,
     stops: Collection[Value] = (),
     double: bool = False,
+    quiet: Collection[fx.Node] = (),
 ) -> Backward:
     """Run the model, each value replaced by Paddle's, and go back from the weighted roots.
 
     `cotangents` weight the roots. `change` may put another gradient in place of a value's on the
-    way back. No gradient passes the values in `stops`. With `double` the module is a float64 copy.
+    way back. No gradient passes the values in `stops`, and `quiet` nodes run without. With
+    `double` the module is a float64 copy.
     """
     found = Backward()
-    env = _forward(runner, inputs, _Anchors(found, forward_values, change, stops), double)
+    env = _forward(runner, inputs, _Anchors(found, forward_values, change, stops), double, quiet)
     results = {value: env.get(value) for value in cotangents}
     roots = {
         value: result
@@ -64,7 +66,11 @@ def backward(
 
 
 def _forward(
-    runner: RowRunner, inputs: Sequence[torch.Tensor], anchors: _Anchors, double: bool
+    runner: RowRunner,
+    inputs: Sequence[torch.Tensor],
+    anchors: _Anchors,
+    double: bool,
+    quiet: Collection[fx.Node],
 ) -> dict[Value, Any]:
     env: dict[fx.Node, Any] = {}
     values: dict[Value, Any] = {}
@@ -76,7 +82,8 @@ def _forward(
             tensor = next(given).detach().clone()
             result: Any = tensor.requires_grad_(tensor.is_floating_point())
         else:
-            result = runner.run(node, env.__getitem__, runner.modules)
+            with torch.set_grad_enabled(node not in quiet):
+                result = runner.run(node, env.__getitem__, runner.modules)
             result = widen(result) if double else result
         value = node.meta.get("value")
         env[node] = anchors.anchored(value, result) if isinstance(value, Value) else result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from workbench.paddle_side.gradient_reference import GradientReference, value_st
 from workbench.paddle_side.reference import Reference
 from workbench.paddle_values import reference_tensor
 from workbench.program import Program, Value
+from workbench.roots import Roots, without_gradient
 from workbench.row_runner import RowRunner, wide_copy
 from workbench.weights import as_tensor
 
@@ -38,13 +39,13 @@ class Passes:
         reference: Reference,
         theirs: GradientReference,
         cotangents: Mapping[Value, torch.Tensor],
-        stops: Collection[Value],
+        roots: Roots,
     ) -> None:
         self.program = program
         self.reference = reference
         self.theirs = theirs
         self.cotangents = cotangents
-        self.stops = stops
+        self.roots = roots
         self.runner, self._wide = RowRunner(module), RowRunner(wide_module(module))
         self.alone = self._run(change=self.paddles), self._run(True, change=self.paddles)
         self.chain = self._run(), self._run(True)
@@ -81,6 +82,7 @@ class Passes:
         return as_tensor(np.asarray(array), self.theirs.dtypes[stem])
 
     def _run(self, double: bool = False, change: Change | None = None, seed: int = 0) -> Backward:
+        runner = self._wide if double else self.runner
         inputs = []
         for value in self.program.inputs:
             tensor = reference_tensor(self.reference, value)
@@ -88,13 +90,14 @@ class Passes:
             wide = double and tensor.is_floating_point()
             inputs.append(tensor.double() if wide else tensor)
         return backward(
-            self._wide if double else self.runner,
+            runner,
             inputs,
             self.cotangents,
             lambda value: _moved(reference_tensor(self.reference, value), seed),
             change,
-            self.stops,
+            self.roots.stops,
             double,
+            without_gradient(runner.module, self.roots),
         )
 
     def paddles(self, value: Value, gradient: torch.Tensor) -> torch.Tensor:

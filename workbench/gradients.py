@@ -84,7 +84,7 @@ def _parity(
         [value for value in float_values(mapping) if value not in lost],
         list(dict.fromkeys(piece.weight.parameter for piece in pieces)),
     )
-    passes = Passes(module, program, reference, theirs, cotangents, roots.stops)
+    passes = Passes(module, program, reference, theirs, cotangents, roots)
     comparison = Comparison(mapping, passes, pieces)
     checks = comparison.checks()
     described = tuple(

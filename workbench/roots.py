@@ -8,12 +8,18 @@ import copy
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from torch import fx
+import torch
+from torch import fx, nn
 
+from workbench.control_flow import For, If, While
 from workbench.errors import InputError, PaddleProcessError
 from workbench.paddle_side.process import PaddleProcess
 from workbench.program import Program, Value, is_float
+
+#: A loop of a program, whose backward pass fails in Paddle.
+LOOP = "pd_op.while"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,9 @@ def find_roots(process: PaddleProcess, program: Program, made: Iterable[Value]) 
 def rooted(module: fx.GraphModule, roots: Roots) -> fx.GraphModule:
     """A copy that returns the roots, a tuple, and passes no gradient where Paddle has none."""
     made = copy.deepcopy(module)
+    for node in without_gradient(made, roots):
+        target = str(node.target)
+        made.set_submodule(target, _NoGradient(made.get_submodule(target)))
     nodes: dict[Value, fx.Node] = {}
     for node in list(made.graph.nodes):
         value = node.meta.get("value")
@@ -87,6 +96,50 @@ def rooted(module: fx.GraphModule, roots: Roots) -> fx.GraphModule:
         nodes.setdefault(value, node)
     output = next(node for node in reversed(made.graph.nodes) if node.op == "output")
     output.args = (tuple(nodes[value] for value in roots.values),)
-    made.graph.eliminate_dead_code()
+    _drop_what_follows(made, {nodes[value] for value in roots.stops if value in nodes})
     made.recompile()
     return made
+
+
+class _NoGradient(nn.Module):
+    """Runs a loop, whose values carry no gradient in Paddle."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, *inputs: Any) -> Any:
+        with torch.no_grad():
+            return self.part(*inputs)
+
+
+def without_gradient(module: fx.GraphModule, roots: Roots) -> set[fx.Node]:
+    """Nodes of loops, when Paddle has no gradient for loops."""
+    if LOOP not in roots.barriers:
+        return set()
+    found = set()
+    for node in module.graph.nodes:
+        if node.op == "call_module":
+            part = module.get_submodule(str(node.target))
+            found |= {node} if isinstance(part, (While, For)) else set()
+    return found
+
+
+def _drop_what_follows(module: fx.GraphModule, barriers: set[fx.Node]) -> None:
+    """Remove operators without gradient, and what follows them, where no root needs them.
+
+    Loops and branches stay, and so do tensor arrays, into which they write.
+    """
+    behind = set(barriers)
+    for node in module.graph.nodes:
+        if behind.intersection(node.all_input_nodes):
+            behind.add(node)
+
+    def kept(node: fx.Node) -> bool:
+        if node.op in ("placeholder", "output"):
+            return True
+        part = module.get_submodule(str(node.target)) if node.op == "call_module" else None
+        arrays = getattr(node.target, "__module__", "").endswith("functions.arrays")
+        return node not in behind or arrays or isinstance(part, (If, While, For, _NoGradient))
+
+    module.graph.eliminate_dead_code(kept)

@@ -29,9 +29,9 @@ def roots(
     needed = {value.id for value in wanted}
     barriers: dict[str, list[tuple[int, int]]] = {}
     for op in reversed(opened.ops):
-        if not any(value.id in needed for value in floats(op.results())):
-            continue
         read = floats([*op.operands_source(), *_captured(op)])
+        if not any(value.id in needed for value in (*floats(op.results()), *_arrays(op, read))):
+            continue
         lost = [value for value in read if value.id in alive]
         if is_barrier(op) and lost:
             made = [places[value.id] for value in op.results() if value.id in places]
@@ -47,6 +47,12 @@ def _captured(op: Any) -> list[Any]:
     if op.name() != "pd_op.while":
         return []
     return list(get_used_external_value(op.as_while_op().body()))
+
+
+def _arrays(op: Any, read: list[Any]) -> list[Any]:
+    """Tensor arrays into which a loop may write."""
+    loop = op.name() == "pd_op.while"
+    return [value for value in read if loop and not value.is_dense_tensor_type()]
 
 
 def _alive(ops: list[Any]) -> set[int]:

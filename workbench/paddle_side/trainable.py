@@ -111,12 +111,17 @@ def _trainable_copy(program: str, folder: str) -> tuple[str, set[int]]:
 
 
 def _prepare(block: Any, ops: list[Any], detached: set[int]) -> None:
-    """Let gradients reach every float value, but not through ops that have none."""
+    """Let gradients reach every float value, but not through ops that have none.
+
+    A tensor array would lead them past a loop that has none into its block.
+    """
+    loops = any(op.name() == "pd_op.while" for op in ops)
     for position, op in enumerate(ops):
         if op.name() == "pd_op.fetch":
             block.remove_op(op)
             continue
-        stopped = position in detached or is_barrier(op)
+        array = loops and op.name() == "pd_op.create_array"
+        stopped = position in detached or array or is_barrier(op)
         for value in op.results():
             value.stop_gradient = stopped or not floats([value])
             if value.is_combine() and value.use_empty():
