@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import workbench as wb
-from tests.oracle.case import Case, case, f32, values
+from tests.oracle.case import Case, case, f32, i64, values
 from tests.oracle.check import run_paddle
 from workbench.calls import Call
 from workbench.errors import PaddleProcessError
@@ -158,6 +158,19 @@ def test_a_fault_inside_a_block_is_found_in_its_row(
     assert not found.passed
     assert found.first_mismatch is not None
     assert found.first_mismatch.path == row.path
+    assert [layer.path for layer in found.root_causes] == [row.path]
+
+
+def test_an_integer_that_no_input_holds(opened: Open) -> None:
+    exported = case("equal", "paddle.where(x == 7, y, -y)", x=i64(4, 6, high=3), y=f32(4, 6))
+    migration = opened(exported)
+    found = _probed(migration, [*_inputs(exported)])
+    assert found.passed, found.summary
+    row = _row(migration, "pd_op.equal")
+    assert _layer(found, row.path).probe.verdict == "exact"
+    migration.mapping = migration.mapping.edit(row.path, arguments={"b": 8})
+    found = _probed(migration, [*_inputs(exported)])
+    assert not _layer(found, row.path).alone.failed
     assert [layer.path for layer in found.root_causes] == [row.path]
 
 

@@ -55,6 +55,13 @@ _SETTINGS = {
     "fake_quantize_range_abs_max",
 }  # fmt: skip
 
+#: Operators that take any integers.
+_COUNTING = {
+    "equal", "not_equal", "less_than", "less_equal", "greater_than", "greater_equal", "add",
+    "subtract", "multiply", "maximum", "minimum", "cast", "scale", "where", "clip", "abs", "sign",
+    "full", "isin",
+}  # fmt: skip
+
 Draw = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 
@@ -87,9 +94,14 @@ def _inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bool) -> 
         value for op in part.ops if op.short_name in _SETTINGS for value in list(op.operands)[1:]
     }
     free = {v for v in part.free if _may_change(base[v]) and v not in settings}
+    integers = _free_integers(part, base) if names <= _COUNTING else set()
+    if ids:
+        yield Probe("all table rows", _changed(base, (), _plain, 0, ids))
+    if integers:
+        draw = _integers(part.ops)
+        for number in range(REPEATS):
+            yield Probe("other integers", _changed(base, {*free, *integers}, draw, number, {}))
     if not free:
-        if ids:
-            yield Probe("all table rows", _changed(base, (), _plain, 0, ids))
         return
     narrow = any(base[value].dtype in _HALVES for value in free)
     few = max(base[value].numel() for value in free) < FEW
@@ -115,6 +127,25 @@ def _draws(ops: tuple[Op, ...], names: set[str], narrow: bool) -> Iterator[tuple
     yield "values from 0 to 1", _between if choosing else _unit
     if not choosing:
         yield "equal values", lambda x, g: (_plain(x, g) * 2).round() / 2
+
+
+def _free_integers(part: Slice, base: Mapping[Value, torch.Tensor]) -> set[Value]:
+    """Integers that may be others: the row reads them itself, and knows nothing more of them."""
+    found = {v for v, t in base.items() if not (t.is_floating_point() or t.is_complex())}
+    found = {v for v in found if base[v].dtype != torch.bool}
+    return found if found <= set(part.free) else set()
+
+
+def _integers(ops: tuple[Op, ...]) -> Draw:
+    """From -3 to 3, and the numbers among the settings with their neighbours."""
+    values = (op.attributes.get("value") for op in ops)
+    own = [int(v) for v in values if isinstance(v, (int, float)) and abs(v) < 2**20]
+    numbers = torch.tensor(sorted({*range(-3, 4), *(n + d for n in own for d in (-1, 0, 1))}))
+
+    def draw(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return numbers[torch.randint(0, len(numbers), like.shape, generator=generator)]
+
+    return draw
 
 
 def _own_numbers(ops: tuple[Op, ...]) -> list[float]:
