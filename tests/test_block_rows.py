@@ -102,3 +102,19 @@ def test_a_changed_weight_in_a_loop_is_found_in_its_row(loop: Path) -> None:
         found = migration.verify([x])
         assert [layer.path for layer in found.root_causes] == [row.path]
         assert {layer.path for layer in found.root_causes if layer.alone.failed} == {row.path}
+
+
+def test_a_loop_that_cannot_run_prints_no_stack(
+    loop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = np.load(loop / "feed0.npz")["x"]
+    with wb.load(loop) as migration:
+        row = next(row for row in _inside(migration.mapping) if row.weights)
+        layer = migration.convert().get_submodule(row.path)
+        layer.weight = torch.nn.Parameter(torch.zeros(6, 5))  # type: ignore[assignment]
+        capsys.readouterr()
+        found = migration.verify([x])
+    assert not found.passed
+    assert found.first_mismatch is not None
+    assert found.first_mismatch.path == row.path
+    assert "Traceback" not in capsys.readouterr().err

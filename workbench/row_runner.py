@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
 from typing import Any
 
 import torch
 from torch import fx, nn
 
+from workbench.control_flow import For, If, While
 from workbench.integrity import Integrity
 from workbench.program import Value
 
@@ -134,10 +136,17 @@ class RowRunner:
             return _attribute(self.module, str(node.target))
         args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), fetch)
         if node.op == "call_module":
-            return modules[str(node.target)](*args, **kwargs)
+            module = modules[str(node.target)]
+            with quiet() if isinstance(module, (If, While, For)) else nullcontext():
+                return module(*args, **kwargs)
         if node.op == "call_method":
             return getattr(args[0], str(node.target))(*args[1:], **kwargs)
         return node.target(*args, **kwargs)  # type: ignore[operator]
+
+
+def quiet() -> AbstractContextManager[Any]:
+    """Graph modules print a stack of their own when they fail; what went wrong is told anyway."""
+    return redirect_stderr(io.StringIO())
 
 
 @contextmanager

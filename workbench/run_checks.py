@@ -25,7 +25,7 @@ from workbench.mapping import Mapping, Row, walk_rows
 from workbench.paddle_side.reference import Reference
 from workbench.paddle_values import PaddleValues
 from workbench.program import Value
-from workbench.row_runner import Chain, RowRunner
+from workbench.row_runner import Chain, RowRunner, quiet
 from workbench.shaking import shake
 from workbench.verification import Check, LayerCheck, OutputCheck, Run
 
@@ -154,7 +154,7 @@ class RunChecks:
         if runs_as_its_graph(self.runner.module, self._order()):
             return {}
         try:
-            with torch.no_grad():
+            with torch.no_grad(), quiet():
                 made = self.runner.module(*inputs)
         except Exception as error:  # noqa: BLE001 - a model that cannot run is a finding
             failed = Check("wrong", problem=first_line(error))

@@ -30,6 +30,11 @@ class Taps:
     """
 
     def __init__(self, loaded: Any, folder: str) -> None:
+        if not hasattr(_C_ops, "_run_python_op"):
+            raise RuntimeError(
+                f"Paddle {paddle.__version__} gives no values from inside a program. "
+                "Verification needs paddlepaddle 3.3 or newer."
+            )
         self.folder = Path(folder)
         self.stored: dict[str, str] = {}
         self.error: Exception | None = None
