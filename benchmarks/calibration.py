@@ -2,6 +2,7 @@
 
 Usage: python -m benchmarks.calibration [--picture FILE.svg] [MODEL ...]
 
+Every layer runs in float64 too, which a verification does only where it matters to the verdict.
 Without models: the samples in data/ and the nets of the fault bench. Every layer of every run is
 counted alone and in the chain. With a picture, the distribution of error over tolerance is drawn.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import workbench as wb
+from workbench import alone
 from workbench.errors import WorkbenchError
 
 ROOT = Path(__file__).parents[1]
@@ -93,6 +95,7 @@ def draw(ratios: dict[str, list[float]], path: Path) -> None:
 
 def main() -> None:
     """Measure all models, print the table, draw the picture."""
+    alone.PLAIN = 0.0
     parser = argparse.ArgumentParser(description="Calibration of the tolerances.")
     parser.add_argument("--picture", type=Path)
     parser.add_argument("models", nargs="*", type=Path)
