@@ -270,10 +270,9 @@ def _inputs(setting: _Setting, double: bool = False) -> list[torch.Tensor]:
 
 
 def _loss(results: tuple[torch.Tensor, ...], setting: _Setting) -> torch.Tensor:
-    parts = []
-    for result, target in zip(results, setting.targets.values(), strict=True):
-        wide = result if result.dtype == torch.float64 else result.float()
-        parts.append(((wide - target.to(wide.dtype)) ** 2).mean())
+    """In float64, so that no error of a long sum hides what the model does."""
+    pairs = zip(results, setting.targets.values(), strict=True)
+    parts = [((result.double() - target.double()) ** 2).mean() for result, target in pairs]
     return torch.stack(parts).sum() / len(parts)
 
 

@@ -34,29 +34,37 @@ def train(
     """
     opened = open_trainable(program, params, inputs, folder)
     with opened.differentiated():
-        losses = []
+        losses, outputs, arrays = [], [], []
         for place, (position, number, path) in enumerate(targets):
-            output, array = opened.results[position, number], np.load(path)
-            given = paddle.static.data(f"workbench_target_{place}", array.shape, "float32")
-            opened.feed[f"workbench_target_{place}"] = array
-            losses.append(paddle.mean((output.astype("float32") - given) ** 2))
+            outputs.append(opened.results[position, number].astype("float32"))
+            arrays.append(np.load(path))
+            given = paddle.static.data(f"workbench_target_{place}", arrays[-1].shape, "float32")
+            opened.feed[f"workbench_target_{place}"] = arrays[-1]
+            losses.append(paddle.mean((outputs[-1] - given) ** 2))
         loss = paddle.add_n(losses) / len(losses)
         wanted = [opened.parameters[name] for name in parameters]
         gradients = opened.gradients([loss], wanted)
     used = [(n, g) for n, g in zip(parameters, gradients, strict=True) if g is not None]
-    fetches = [loss, *(gradient for _, gradient in used)]
+    fetches = [*outputs, *(gradient for _, gradient in used)]
     tensors = [_tensor(name) for name, _ in used]
     update = _Update(tensors, optimiser, options)
     found = []
     for step in range(steps + 1):
         with opened.differentiated():
             values = [np.asarray(value) for value in opened.run(fetches)]
-        found.append(float(values[0]))
+        found.append(_loss(values[: len(outputs)], arrays))
         if step < steps:
-            update.step(values[1:])
+            update.step(values[len(outputs) :])
     for number, name in enumerate([*parameters, *kept]):
         np.save(Path(folder) / f"p{number}.npy", np.asarray(_tensor(name)))
     return found
+
+
+def _loss(outputs: list[np.ndarray], targets: list[np.ndarray]) -> float:
+    """In float64: the sum of many squares in float32 would hide what the model does."""
+    pairs = zip(outputs, targets, strict=True)
+    parts = [((a.astype(np.float64) - b) ** 2).mean() for a, b in pairs]
+    return float(np.mean(parts))
 
 
 def _tensor(name: str) -> Any:
