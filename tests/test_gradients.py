@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import workbench as wb
-from tests.oracle.case import Case, case, f32
+from tests.oracle.case import Case, case, f32, i64
 from workbench.calls import Weight
 from workbench.errors import InputError
 from workbench.migration import Migration
@@ -126,6 +126,21 @@ def test_what_paddle_detaches_is_detached(
     assert found.passed, found.summary
     assert not found.notes
     assert migration.training(list(one.arrays(0).values()), ["SGD"], 2).passed
+
+
+def test_a_gradient_of_paddle_that_is_no_derivative_is_told(
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess
+) -> None:
+    """Cross entropy's softmax output has no gradient in Paddle, though it passes one on."""
+    text = "F.softmax_with_cross_entropy(fc(x), y, return_softmax=True)"
+    one = case("any", text, x=f32("B", 6), y=i64("B", 1, low=0, high=6), **LINEAR)
+    _exported(one, oracle, tmp_path)
+    migration = _loaded(tmp_path, worker)
+    found = migration.gradients(list(one.arrays(0).values()))
+    assert found.passed, found.summary
+    assert "not the derivative" in found.notes[0]
+    assert "through cross_entropy" in found.notes[0]
+    assert "not the derivative" in found.of("value")[0].alone.problem
 
 
 def test_errors_in_words(oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess) -> None:

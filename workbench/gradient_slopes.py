@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +17,9 @@ DIRECTIONS = 3
 STEP = 1e-5
 #: Ours must be this many times closer to the slope than Paddle's, and within this share of it.
 CLOSER, SHARE = 20.0, 1e-3
+#: The layers must do as Paddle's within this share of their scale, and the two gradients must be
+#: this many times further apart, so that no small fault of ours can pass for one of Paddle's.
+AGREE, APART = 1e-5, 100.0
 
 #: What is told of a gradient of Paddle that is none.
 NOT_A_DERIVATIVE = "Paddle's gradient is not the derivative of its values, PyTorch's is"
@@ -30,6 +34,11 @@ def ours_is_the_derivative(
     """
     known = reference_tensor(passes.reference, value)
     if known is None or not known.numel() or ours.shape != theirs.shape:
+        return False
+    difference = float((ours.double() - theirs.double()).abs().max())
+    if not difference > AGREE * APART * float(ours.abs().max()):
+        return False
+    if _weighted(passes, value, paths, known.double(), AGREE) is None:
         return False
     scale = float(known.abs().max()) or 1.0
     generator = torch.Generator().manual_seed(value.id)
@@ -50,9 +59,12 @@ def ours_is_the_derivative(
 
 
 def _weighted(
-    passes: Passes, value: Value, paths: Sequence[str], moved: torch.Tensor
+    passes: Passes, value: Value, paths: Sequence[str], moved: torch.Tensor, bound: float = math.inf
 ) -> float | None:
-    """Σ output · Paddle's gradient over the layers; None where a layer does not do as Paddle's."""
+    """Σ output · Paddle's gradient over the layers.
+
+    None where an output is further from Paddle's than the bound, in units of its scale.
+    """
     cotangent = passes.cotangents.get(value)
     total = 0.0 if cotangent is None else float((cotangent.double() * moved).sum())
     for path in paths:
@@ -64,8 +76,7 @@ def _weighted(
             gradient = passes.paddles(out, result)
             if theirs is None or theirs.shape != result.shape or gradient is result:
                 return None
-            bound = 1e-3 * (float(theirs.abs().max()) + 1e-30)
-            if float((result - theirs).abs().max()) > bound:
+            if float((result - theirs).abs().max()) > bound * (float(theirs.abs().max()) + 1e-30):
                 return None
             total += float((gradient.double() * result).sum())
     return total

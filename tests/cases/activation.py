@@ -28,6 +28,7 @@ PLAIN: list[Case] = [
         ("hardswish", "F.hardswish(x)"),
         ("hardsigmoid", "F.hardsigmoid(x)"),
         ("hardsigmoid", "F.hardsigmoid(x, slope=0.2)"),
+        ("hardsigmoid", "F.hardsigmoid(x, slope=0.166667)"),
         ("hardsigmoid", "F.hardsigmoid(x, slope=0.25, offset=0.4)"),
         ("elu", "F.elu(x)"),
         ("elu", "F.elu(x, 0.5)"),

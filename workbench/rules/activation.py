@@ -68,8 +68,8 @@ def hardswish(op: Context, x: Value) -> Call | Layer:
 
 @rule("pd_op.hardsigmoid")
 def hardsigmoid(op: Context, x: Value, slope: float = 0.2, offset: float = 0.5) -> Call | Layer:
-    """clip(slope · x + offset, 0, 1). torch's own has slope 1/6; old models use 0.2."""
-    if abs(slope - 1 / 6) < 1e-6 and offset == 0.5:
+    """clip(slope · x + offset, 0, 1). torch's own has slope 1/6; old models use 0.2 or 0.166667."""
+    if abs(slope - 1 / 6) < 1e-7 and offset == 0.5:
         return activation(op, x, "Hardsigmoid", "hardsigmoid")
     op.note(f"slope {slope:g}, not torch's 1/6: written out")
     return (call("operator.mul", x, slope) + offset).method("clamp", 0, 1)
