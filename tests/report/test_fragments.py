@@ -13,7 +13,7 @@ from workbench.verification import Verification
 NAMES = [f"stage{i // 4}.conv_{i}" for i in range(12)]
 TAGS = {
     "style", "div", "p", "b", "span", "code", "table", "thead", "tbody", "tr", "th", "td",
-    "details", "summary", "br", "svg", "path",
+    "details", "summary", "br", "svg", "path", "wbr",
 }  # fmt: skip
 
 
@@ -29,6 +29,7 @@ def test_mapping_shows_rows_and_notes() -> None:
     assert "12 rows: 8 converted, 4 adjusted" in page.text
     assert "nn.Linear(8, 8, bias=False)" in page.text
     assert "weight transposed" in page.text
+    assert "<code>stage1.<wbr>conv_4</code>" in model(NAMES)._repr_html_()
 
 
 def test_mapping_shows_what_is_unsupported_first() -> None:

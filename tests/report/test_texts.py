@@ -79,3 +79,24 @@ def test_health_is_told_in_chinese() -> None:
 def test_unknown_language() -> None:
     with pytest.raises(InputError, match="fr"):
         Texts("fr")
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(1, "1 row was edited by hand; see Mapping."), (2, "2 rows were edited by hand; see Mapping."),
+     ("1,000", "1,000 rows were edited by hand; see Mapping.")],
+)  # fmt: skip
+def test_one_and_several(count: object, told: str) -> None:
+    assert str(Texts("en")("concern_edited", count=count)) == told
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_form_is_chosen(lang: str) -> None:
+    """No text is left with both forms when there is a count."""
+    texts = Texts(lang)
+    for key, text in texts._texts.items():
+        if "{count}" in text:
+            places = dict.fromkeys(re.findall(r"{(\w+)}", text), 2)
+            assert "|" not in str(texts(key, **places))
+        else:
+            assert "|" not in text

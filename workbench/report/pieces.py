@@ -16,8 +16,9 @@ ROWS = 100
 
 
 def code(text: str) -> Markup:
-    """Text in the fixed font."""
-    return Markup("<code>{}</code>").format(visible(text))
+    """Text in the fixed font; a long path may break after its dots, not inside words."""
+    parts = (Markup("{}").format(part) for part in visible(text).split("."))
+    return Markup("<code>{}</code>").format(Markup(".<wbr>").join(parts))
 
 
 def word(word: str, signs: dict[str, str], more: str = "") -> Markup:

@@ -1,11 +1,12 @@
 """Texts of the report in the language asked for: `texts_<language>.json`.
 
-`{name}` in a text stands for what is filled in.
+`{name}` in a text stands for what is filled in, `[row|rows]` for the form that `{count}` asks for.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -17,6 +18,8 @@ from workbench.errors import InputError
 from workbench.report.changes import step_kind
 
 LANGUAGES = ("en", "zh")
+#: `[for one|for several]`.
+_FORMS = re.compile(r"\[([^|\]]*)\|([^|\]]*)\]")
 
 
 @cache
@@ -39,7 +42,9 @@ class Texts:
 
     def __call__(self, key: str, **filled: Any) -> Markup:
         """The text with its places filled in; markup made by us is kept, all else is escaped."""
-        text = Markup(escape(self._texts[key]))
+        single = str(filled.get("count")) == "1"
+        told = _FORMS.sub(lambda found: found[1 if single else 2], self._texts[key])
+        text = Markup(escape(told))
         return text.format(**filled) if filled else text
 
     def has(self, key: str) -> bool:
