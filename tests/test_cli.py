@@ -87,3 +87,45 @@ def test_report_with_every_check(
     assert content["benchmark"]
     for flag in flags:
         assert flag in content["reproduce"]
+
+
+OWN = '''
+import torch
+from torch import nn
+
+HALF = 0.5
+
+
+class Gate(nn.Module):
+    """An activation of one's own."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.relu(x + 3).clamp(max=6) / 6 + 0 * HALF
+
+
+def migrate(m):
+    m.custom(Gate)
+    row = next(row for row in m.mapping.rows if row.target == "nn.Hardswish")
+    m.mapping = m.mapping.edit(row.path, target="custom.Gate")
+'''
+
+
+def test_own_code(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = tmp_path / "mine.py"
+    code.write_text(OWN)
+    out = tmp_path / "out"
+    model = str(data / "digits_classifier")
+    assert main(["migrate", model, "--out", str(out), "--code", str(code)]) == 0
+    assert "class Gate(nn.Module)" in (out / "model.py").read_text()
+    assert f"--code {code}" in (out / "report.html").read_text()
+    capsys.readouterr()
+    for text, message in (
+        ("x = 1", "defines no function migrate(m)"),
+        ("def migrate(m):\n    m.nothing()", "AttributeError"),
+        ("def migrate(m):\n    m.replace('nowhere', 'nn.ReLU')", "nowhere"),
+        ("1 / 0", "ZeroDivisionError: division by zero (line 1)"),
+    ):
+        code.write_text(text)
+        assert main(["verify", model, "--code", str(code)]) != 0
+        assert message in capsys.readouterr().err
+    assert main(["verify", model, "--code", str(tmp_path / "none.py")]) == 2

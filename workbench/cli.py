@@ -91,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
         )  # fmt: skip
     for one in (migrate, verify, report, export, benchmark):
         one.add_argument(
+            "--code",
+            metavar="FILE.py",
+            help="own code: its migrate(m) is called after loading",
+        )
+        one.add_argument(
             "--rewrite", action="append", default=[], metavar="NAME",
             help="put a faster call of torch in place of several rows, as inspect offers",
         )  # fmt: skip
@@ -111,6 +116,10 @@ def _load(options: argparse.Namespace) -> Migration:
     from workbench.migration import load
 
     migration = load(options.model, names=options.names)
+    if getattr(options, "code", None):
+        from workbench.own_file import use_file
+
+        use_file(migration, options.code)
     for name in getattr(options, "rewrite", ()):
         migration.rewrite(name)
     if getattr(options, "mapping", None):

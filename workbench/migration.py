@@ -65,6 +65,8 @@ class Migration:
         self._replacements: dict[str, Replacement] = {}
         #: The rewrites that were chosen, in order.
         self.rewrites: tuple[str, ...] = ()
+        #: The file of own code that the command line was given.
+        self.code = ""
         self.verification: Verification | None = None
         self.gradient_parity: GradientParity | None = None
         self.task_parity: TaskParity | None = None

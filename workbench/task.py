@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -222,14 +221,12 @@ def has_task(folder: str | Path) -> bool:
 
 def user_function(told: str) -> Answer:
     """The function that `file.py:name` means; raises `InputError` when there is none."""
+    from workbench.own_file import load_module
+
     path, _, name = told.rpartition(":")
-    spec = importlib.util.spec_from_file_location("workbench_answer", path or told)
-    if spec is None or spec.loader is None or not name.isidentifier():
+    if not path or not name.isidentifier():
         raise InputError(f"{told} is no function.", "Write it as FILE.py:NAME.")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-        found = getattr(module, name)
-    except (OSError, AttributeError, SyntaxError, ImportError) as error:
-        raise InputError(f"{told} cannot be loaded: {error}.") from error
+    found = getattr(load_module(path), name, None)
+    if not callable(found):
+        raise InputError(f"{told} cannot be loaded: {path} has no function {name}.")
     return found  # type: ignore[no-any-return]
