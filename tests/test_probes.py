@@ -174,6 +174,22 @@ def test_an_integer_that_no_input_holds(opened: Open) -> None:
     assert [layer.path for layer in found.root_causes] == [row.path]
 
 
+def test_large_elementwise_operands_are_cropped_alike(opened: Open) -> None:
+    exported = case(
+        "where", "paddle.where(x > z, paddle.full([1, 90, 80], -9.0), F.relu6(y * z)) + y",
+        x=f32(1, 90, 80), y=f32(3, 90, 80), z=f32(90, 1),
+    )  # fmt: skip
+    migration = opened(exported)
+    found = _probed(migration, _inputs(exported))
+    assert found.passed, found.summary
+    assert not found.notes
+    # the constant of `where` has its own size, so that its operands keep theirs
+    for name, elements in (("relu6", 3 * 16**2), ("multiply", 3 * 16**2), ("where", 3 * 90 * 80)):
+        check = _layer(found, _row(migration, f"pd_op.{name}").path).probe
+        assert check.error is not None
+        assert check.error.elements == elements
+
+
 def test_random_rows_are_left_alone(opened: Open) -> None:
     exported = case("uniform", "F.relu6(x + paddle.rand([4, 8]))", x=f32(4, 8))
     migration = opened(exported)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
 
 from workbench.probes.slices import Slice
-from workbench.program import Value
+from workbench.program import Op, Value
 
 #: Operands keep about so many elements.
 ELEMENTS = 4096
@@ -28,7 +29,8 @@ _ELEMENTWISE = {
 def cropped(part: Slice, base: Mapping[Value, torch.Tensor]) -> dict[Value, torch.Tensor]:
     """The operands, smaller where the operators allow it; equal sizes stay equal, 1 stays 1."""
     names = {op.short_name.rstrip("_") for op in part.ops}
-    if not names <= _ELEMENTWISE or any(value.parameter for value in base):
+    kept = any(value.parameter for value in base) or any(map(_fixes_size, part.ops))
+    if kept or not names <= _ELEMENTWISE:
         return dict(base)
     rank = max((tensor.ndim for tensor in base.values()), default=0)
     side = max(2, round(ELEMENTS ** (1 / max(rank, 1))))
@@ -36,3 +38,9 @@ def cropped(part: Slice, base: Mapping[Value, torch.Tensor]) -> dict[Value, torc
         value: tensor[tuple(slice(0, side) for _ in tensor.shape)].contiguous()
         for value, tensor in base.items()
     }
+
+
+def _fixes_size(op: Op) -> bool:
+    """True for a constant of several elements."""
+    several = any(math.prod(value.shape) != 1 for value in op.outputs.values())
+    return several and not any(True for _ in op.operands)
