@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import paddle
 
+from workbench.paddle_side.modernising import modernise
 from workbench.paddle_side.repairs import repair
 from workbench.paddle_side.serve import serve
 from workbench.readers.pdiparams import write_tensors
@@ -22,6 +23,7 @@ def translate(program: str, params: str, target: str) -> None:
     scope = paddle.static.Scope()
     with paddle.static.scope_guard(scope):
         loaded, _, _ = _load(program, params, executor)
+        modernise(loaded)
         pir = paddle.pir.translate_to_pir(loaded.desc)
         prefix = Path(target) / "inference"
         paddle.base.core.serialize_pir_program(pir, f"{prefix}.json", 1, True, False, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -79,6 +80,13 @@ def _from_legacy(files: ModelFiles) -> Loaded:
                     f"{files.program} could not be translated: it is damaged, or no Paddle 2 "
                     "program.",
                     "Copy or download the file again.",
+                ) from error
+            old = re.search(r"Op (\w+) should have corresponding OpInfo", error.message)
+            if old is not None:
+                raise ModelFileError(
+                    f"{files.program} holds the operator {old[1]} of an older Paddle, which Paddle "
+                    "3 cannot translate.",
+                    f"Export the model again with a Paddle that no longer writes {old[1]}.",
                 ) from error
             raise ModelFileError(
                 f"{files.program} could not be translated from Paddle 2's format. {error.message}",
