@@ -17,11 +17,12 @@ _INT32 = core.VarDesc.VarType.INT32
 
 
 def modernise(program: Any) -> None:
-    """Replace old operators in every block of a program."""
+    """Replace old operators in every block of a program, and complete the others."""
     for number in range(program.desc.num_blocks()):
         block = program.desc.block(number)
         for place in range(block.op_size()):
             op = block.op(place)
+            op.check_attrs()  # attributes that came later take their defaults
             if op.type() in _FOLLOWERS:
                 _FOLLOWERS[op.type()](block, op)
 
