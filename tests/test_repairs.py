@@ -31,6 +31,16 @@ def test_parameters_are_stored_and_trainable() -> None:
     assert parameter["OA"] == [1, 0, 1]
 
 
+def test_feeds_come_in_their_order() -> None:
+    """Paddle would give the second input to the first feed."""
+    feeds = [{"#": "1.feed", "A": [{"N": "col", "AT": {"D": col}}], "O": []} for col in (2, 0, 1)]
+    made = document(feeds[0], constant(9, 1), feeds[1], feeds[2])
+    repair(made)
+    ops = made["program"]["regions"][0]["blocks"][0]["ops"]
+    assert [op["A"][0]["AT"]["D"] for op in ops if op["#"] == "1.feed"] == [0, 1, 2]
+    assert ops[1]["#"] == "1.full_int_array"
+
+
 def test_reversed_slices_reach_the_start() -> None:
     """`x[::-1, :-1]`, in a block: the end of the negative step is opened, the other one is kept."""
     starts, ends, steps = constant(2, 2**31 - 1, 0), constant(3, -1, -1), constant(4, -1, 1)

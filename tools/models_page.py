@@ -31,7 +31,9 @@ FAMILIES = {
     "nlp": "PaddleNLP", "ts": "PaddleTS", "own": "Written for the purpose",
     "leg": "Paddle 2 format", "amp_bfloat16": "bfloat16", "amp_float16": "float16",
     "amp_o1": "Mixed precision O1", "qat": "Quantisation-aware trained", "ptq": "Quantised after training",
-    "opt": "Saved by Paddle Inference's passes",
+    "opt": "Saved by Paddle Inference's passes", "gan": "PaddleGAN", "rec": "PaddleRec",
+    "sp": "PaddleSpeech", "vid": "PaddleVideo", "sci": "PaddleScience", "diff": "ppdiffusers",
+    "vit": "PaddleViT", "odd": "Odd constructions", "wild": "Found in public repositories",
 }  # fmt: skip
 
 
@@ -62,6 +64,7 @@ def main() -> None:
     """Write the page, a line at a time."""
     root, *names = sys.argv[1:]
     folders = [Path(root, name) for name in names] or sorted(Path(root).iterdir())
+    _, mark, kept = TARGET.read_text(encoding="utf-8").partition("\n## ")  # written by hand
     with TARGET.open("w", encoding="utf-8") as file:
         file.write(HEAD)
         for folder in folders:
@@ -73,6 +76,7 @@ def main() -> None:
                         f"| {title(folder.name)} | | | | | {error.message.splitlines()[0]} |\n"
                     )
                 file.flush()
+        file.write(mark + kept)
 
 
 if __name__ == "__main__":

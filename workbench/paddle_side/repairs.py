@@ -13,6 +13,8 @@ _KEPT = {"1.dropout": (1,), "1.batch_norm_": (5,)}
 
 def repair(document: dict[str, Any]) -> None:
     """Change a translated program in place."""
+    (outer,) = document["program"]["regions"][0]["blocks"]
+    _order_feeds(outer["ops"])
     ops = list(walk_ops(document["program"]["regions"]))
     for op in ops:
         if op["#"] == "p":  # parameters are stored and trainable, which loading needs to know
@@ -38,6 +40,19 @@ def walk_ops(regions: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             for op in block["ops"]:
                 yield op
                 yield from walk_ops(op.get("regions", []))
+
+
+def _order_feeds(ops: list[dict[str, Any]]) -> None:
+    """Paddle 2 numbers its feeds and writes them in any order, Paddle 3 counts them as they come."""
+    places = [place for place, op in enumerate(ops) if op["#"] == "1.feed"]
+    feeds = sorted((ops[place] for place in places), key=_column)
+    for place, feed in zip(places, feeds, strict=True):
+        ops[place] = feed
+
+
+def _column(feed: dict[str, Any]) -> int:
+    found = (item["AT"]["D"] for item in feed.get("A", ()) if item["N"] == "col")
+    return int(next(found, 0))
 
 
 def _open_reversed_slices(ops: list[dict[str, Any]]) -> None:
