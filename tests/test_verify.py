@@ -162,6 +162,10 @@ def test_noise_of_a_sum_covers_adding_term_by_term(terms: int) -> None:
     noise = sum_noise(("pd_op.mean",), torch.from_numpy(x), torch.from_numpy(naive))
     assert error / 8 < noise < error * 8
     assert sum_noise(("pd_op.relu",), torch.from_numpy(x), torch.from_numpy(naive)) == 0.0
+    x[0] *= 100  # one sum of much larger terms
+    naive[0] *= 100
+    larger = sum_noise(("pd_op.mean",), torch.from_numpy(x), torch.from_numpy(naive))
+    assert larger == pytest.approx(100 * noise, rel=0.1)
 
 
 def test_values_after_random_numbers_fit_together(oracle: PaddleProcess, tmp_path: Path) -> None:

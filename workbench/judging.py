@@ -83,7 +83,8 @@ def sum_noise(ops: Iterable[str], read: torch.Tensor | None, made: Any) -> float
 
     Torch adds in pairs and loses almost nothing, so its own noise tells nothing about a kernel that
     adds one term after another, as Paddle's do. Of K terms with mean magnitude m the partial sums
-    grow to K·m, and their roundings add up to about eps · K·m · √(K / 12).
+    grow to K·m, and their roundings add up to about eps · K·m · √(K / 12); K·m is the mean over all
+    sums, or the largest sum if that is more.
     """
     kinds = {SUMS[name] for op in ops if (name := op.partition(".")[2]) in SUMS}
     if not kinds or read is None or not isinstance(made, torch.Tensor) or not made.numel():
@@ -92,6 +93,8 @@ def sum_noise(ops: Iterable[str], read: torch.Tensor | None, made: Any) -> float
         return 0.0
     terms = read.numel() / made.numel()
     size = float(read.abs().mean(dtype=torch.float64)) * (terms if "sum" in kinds else 1.0)
+    largest = float(made.abs().max())  # of a group whose terms are larger than most
+    size = max(size, largest) if math.isfinite(largest) else size
     noise = torch.finfo(made.dtype).eps * size * math.sqrt(terms / 12)
     return noise if math.isfinite(noise) else 0.0
 
