@@ -43,7 +43,7 @@ def walk_ops(regions: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _order_feeds(ops: list[dict[str, Any]]) -> None:
-    """Paddle 2 numbers its feeds and writes them in any order, Paddle 3 counts them as they come."""
+    """Paddle 2 numbers its feeds and writes them in any order, Paddle 3 counts them."""
     places = [place for place, op in enumerate(ops) if op["#"] == "1.feed"]
     feeds = sorted((ops[place] for place in places), key=_column)
     for place, feed in zip(places, feeds, strict=True):
