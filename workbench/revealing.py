@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from workbench.inputs import SIZES, input_sets, is_dynamic, sample_inputs, vocab
 from workbench.paddle_side.predict import predict
 from workbench.paddle_side.process import PaddleProcess
 from workbench.program import Program, Value, is_float, is_integer
-from workbench.verification import Verification
+
+if TYPE_CHECKING:  # it needs torch, which importing the workbench must not
+    from workbench.verification import Verification
 
 #: Odd sizes; the second set where the network needs multiples of 32.
 ODD = ({"batch": 3, "height": 125, "width": 171, "length": 7},
