@@ -64,3 +64,24 @@ def test_only_positions_of_equal_numbers_may_differ(
     assert alone.verdict == verdict, alone
     assert (alone.problem == TIES) == (verdict == "unchecked")
     assert found.passed == (verdict == "unchecked")
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_boxes_of_equal_scores_may_be_kept_in_another_order(
+    tied: bool, oracle: PaddleProcess, tmp_path: Path
+) -> None:
+    boxes = "paddle.vision.ops.matrix_nms(x, y, 0.1, 0.0, 8, 8, background_label=-1)[0]"
+    run_paddle(case("matrix_nms", boxes, x=f32(1, 4, 4), y=f32(1, 2, 4)), oracle, tmp_path)
+    corners = np.array([[0, 0, 4, 4], [1, 1, 5, 5], [0, 2, 6, 6], [8, 8, 9, 9]], np.float32)
+    scores = np.linspace(0.2, 0.9, 8, dtype=np.float32)
+    scores = np.where(scores > 0.5, np.float32(0.75), scores) if tied else scores
+    with wb.load(tmp_path) as migration:
+        migration.verify([corners[None], scores.reshape(1, 2, 4)])
+        module, references = migration.convert(), migration.references
+        row = next(row for row in migration.mapping if row.ops == ("pd_op.matrix_nms",))
+        kept = references[0].array(row.values[0])
+        np.save(references[0].folder / f"v{row.values[0].id}.npy", kept[::-1].copy())
+        found = Verification(check_references(migration.mapping, module, references))
+    assert found.passed == tied
+    alone = next(layer.alone for layer in found.layers if layer.path == row.path)
+    assert (alone.problem == TIES) == tied

@@ -21,7 +21,7 @@ from workbench.paddle_values import PaddleValues
 from workbench.program import ARRAY, Value
 from workbench.row_runner import NotRecordedError, RowRunner
 from workbench.statistics import largest_difference
-from workbench.ties import TIES, may_tie, only_ties
+from workbench.ties import TIES, may_tie, only_ties, scores_tie
 from workbench.verification import Check
 
 __all__ = ["NAN_READ", "check_alone"]
@@ -74,6 +74,8 @@ class _Alone:
         check = worst(self.plain.values())
         if not any(found.ratio > PLAIN or found.failed for found in self.plain.values()):
             return self._unrounded(check)
+        if check.failed and scores_tie(self.row, self.paddles.get):
+            return replace(check, verdict="unchecked", problem=TIES)
         wide = self._wide()
         read = next((v for v in self.row.reads if self.paddles.is_recorded(v)), None)
         first = self.paddles.get(read) if read is not None else None

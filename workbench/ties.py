@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 
 from workbench.mapping import Row
+from workbench.program import Value
+from workbench.row_runner import Lookup
 
 #: Operators that return positions of numbers along an axis.
 POSITIONS = {"pd_op.topk", "pd_op.argsort", "pd_op.kthvalue", "pd_op.mode"}
@@ -13,6 +15,25 @@ _DISTINCT = {"pd_op.topk", "pd_op.argsort"}
 
 #: What is told of a layer that picks others of equal numbers.
 TIES = "equal numbers stand in another order here, which neither framework promises"
+
+
+#: Operators that keep boxes by their scores.
+_SCORED = {"pd_op.matrix_nms", "pd_op.multiclass_nms3", "pd_op.generate_proposals"}
+
+
+def scores_tie(row: Row, get: Lookup) -> bool:
+    """True for boxes that are kept by their scores, when scores that count are equal.
+
+    Which of equal boxes comes first is open, and which others it then removes.
+    """
+    if row.op is None or row.op.name not in _SCORED:
+        return False
+    read = row.op.inputs.get("scores")
+    scores = get(read) if isinstance(read, Value) else None
+    if scores is None:
+        return False
+    counted = scores[scores > float(row.op.attributes.get("score_threshold", -torch.inf))]
+    return bool((counted.flatten().sort().values.diff() == 0).any())
 
 
 def may_tie(row: Row) -> bool:

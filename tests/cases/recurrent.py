@@ -130,6 +130,15 @@ CASES += [
         m=values([3, 2, 1], "int64"),
         grad=True,
     ),
+    case(  # labels that do not fit: too many, and repeated ones that need a blank between
+        "warpctc",
+        "F.ctc_loss(x, y, n, m, reduction='none')",
+        x=f32(7, 3, 5),
+        y=values([[1, 2, 3], [2, 2, 2], [4, 1, 1]], "int32"),
+        n=values([2, 4, 7], "int64"),
+        m=values([3, 3, 3], "int64"),
+        grad=True,
+    ),
     case(
         "warpctc",
         "F.ctc_loss(x, y, n, m, blank=4)",

@@ -160,11 +160,14 @@ def warpctc(
     labels_length: Operand = None,
     blank: int = 0,
 ) -> Result:
-    """CTC loss as (batch, 1). Paddle takes raw logits, torch log-probabilities."""
+    """CTC loss as (batch, 1). Paddle takes raw logits, torch log-probabilities.
+
+    Labels that do not fit into the sequence have loss 0 in Paddle's warp-ctc.
+    """
     op.require(logits_length is not None and labels_length is not None, _LOD)
     loss = call(
         "F.ctc_loss", method(logits, "log_softmax", -1), label, logits_length, labels_length,
-        blank=blank, reduction="none",
+        blank=blank, reduction="none", zero_infinity=True,
     )  # fmt: skip
     return Result(loss.method("unsqueeze", 1), {"loss": ()})
 
