@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 
 import workbench as wb
+from tests.oracle.case import case, f32
+from tests.oracle.check import run_paddle
 from tests.small_programs import ProgramMaker
+from workbench import revealing
+from workbench.errors import PaddleProcessError
 from workbench.paddle_side.process import PaddleProcess
 from workbench.program import Program
-from workbench.revealing import revealing_inputs
+from workbench.revealing import Sample, revealing_inputs
 
 
 def _vision() -> Program:
@@ -58,3 +62,48 @@ def test_a_thorough_verification_passes_and_sees_more(data: Path, worker: Paddle
     assert large is not None
     assert plain is not None
     assert large.scale > 10 * plain.scale
+
+
+def test_only_the_inputs_of_the_person_must_fit(oracle: PaddleProcess, tmp_path: Path) -> None:
+    one = case("matmul", "paddle.matmul(x, y)", x=f32("B", "N"), y=f32("N", 3))
+    run_paddle(one, oracle, tmp_path)
+    random = np.random.default_rng(0)
+    given = [random.normal(size=size).astype(np.float32) for size in ((2, 7), (7, 3))]
+    square = np.ones((2, 5), np.float32), np.ones((4, 3), np.float32)
+    with wb.load(tmp_path) as migration:
+        unfit = [Sample("", list(square)), Sample("another", list(square))]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(revealing, "revealing_inputs", lambda *_: unfit)
+            found = migration.verify(given, thorough=True)
+            assert found.passed
+            assert len(found.runs) == 1
+            assert sum("does not take" in note for note in found.notes) == 2
+            with pytest.raises(PaddleProcessError):
+                migration.verify(thorough=True)
+
+
+def test_a_second_size_that_the_model_cannot_take_is_left_out(
+    oracle: PaddleProcess, tmp_path: Path
+) -> None:
+    one = case("matmul", "paddle.matmul(x, y)", x=f32("B", "N"), y=f32("N", 3))
+    run_paddle(one, oracle, tmp_path)
+    fit, unfit = (
+        [np.ones(size, np.float32) for size in sizes]
+        for sizes in (((2, 7), (7, 3)), ((2, 5), (4, 3)))
+    )
+    with wb.load(tmp_path) as migration, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(revealing, "input_sets", lambda *_: [fit, unfit])
+        found = migration.verify()
+        assert len(found.runs) == 1
+        assert any("does not take sample inputs [2, 5], [4, 3]" in note for note in found.notes)
+
+
+def test_torch_is_not_blamed_for_refusing_an_empty_tensor(
+    oracle: PaddleProcess, tmp_path: Path
+) -> None:
+    one = case("conv1d", "conv(x)", x=f32(2, 3, "W"), conv="nn.Conv1D(3, 4, 1)")
+    run_paddle(one, oracle, tmp_path)
+    with wb.load(tmp_path) as migration:
+        found = migration.verify([np.zeros((2, 3, 0), np.float32)])
+        assert found.passed, found.summary
+        assert any("empty tensor" in layer.alone.problem for layer in found.layers)

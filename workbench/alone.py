@@ -42,7 +42,7 @@ def check_alone(runner: RowRunner, row: Row, paddles: PaddleValues, integrity: I
     except NotRecordedError:
         return _UNCHECKED
     except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
-        return Check("wrong", problem=first_line(error))
+        return refused(row, paddles, error)
     borrowed = {*runner.borrowed, integrity.orphans.get(row.path, "")} - {row.path}
     if row.is_parameter:
         check = worst(compare(made.get(v), paddles.get(v), None) for v in row.values)
@@ -55,6 +55,14 @@ def check_alone(runner: RowRunner, row: Row, paddles: PaddleValues, integrity: I
     if check.failed and guilty and row.path not in integrity.changes:
         return replace(check, verdict="unchecked", problem=f"it reads {guilty[0]}, at fault")
     return check
+
+
+def refused(row: Row, paddles: PaddleValues, error: Exception) -> Check:
+    """A layer that torch refuses to run; without blame where it was to work on nothing."""
+    reads = [paddles.get(value) for value in row.reads if paddles.is_recorded(value)]
+    if any(read is not None and not read.numel() for read in reads):
+        return Check("unchecked", problem=f"torch takes no empty tensor here: {first_line(error)}")
+    return Check("wrong", problem=first_line(error))
 
 
 class _Alone:

@@ -32,42 +32,43 @@ Change = Callable[[Program, Value, np.ndarray, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Inputs for one run, in feed order, and what they are meant to show.
-
-    With `optional`, Paddle itself may refuse them, for instance sizes that a network cannot take.
-    """
+    """Inputs for one run, in feed order, and what they are meant to show."""
 
     told: str
     arrays: list[np.ndarray]
-    optional: bool = False
 
 
 def chosen_samples(
     program: Program, inputs: Any, process: PaddleProcess, thorough: bool, nan: bool
 ) -> tuple[list[Sample], tuple[str, ...]]:
-    """The runs of a verification: the person's inputs or our own, and those that reveal more."""
+    """The runs of a verification, and what Paddle refused, in words.
+
+    They are the person's inputs or plain ones of our own, and with `thorough` or `nan` those that
+    reveal more. Only the person's, or else the first, must be fit for the model.
+    """
+    given = [] if inputs is None else input_sets(program, inputs)
+    samples = [Sample("given" if thorough or nan else "", arrays) for arrays in given]
     if thorough or nan:
-        given = [] if inputs is None else input_sets(program, inputs)
-        return revealing_samples(program, given, process, nan)
-    return [Sample("", arrays) for arrays in input_sets(program, inputs)], ()
+        return _fit(program, samples, revealing_inputs(program, nan), process)
+    if given:
+        return samples, ()
+    plain = [Sample("", arrays) for arrays in input_sets(program)]
+    return _fit(program, samples, plain, process)
 
 
-def revealing_samples(
-    program: Program,
-    given: Sequence[list[np.ndarray]],
-    process: PaddleProcess,
-    nan: bool = False,
+def _fit(
+    program: Program, samples: list[Sample], others: Sequence[Sample], process: PaddleProcess
 ) -> tuple[list[Sample], tuple[str, ...]]:
-    """Inputs that reveal, after those given by the person; and what Paddle refused, in words."""
-    samples = [Sample("given", arrays) for arrays in given]
+    """The samples and those others that Paddle takes; the first of all is not asked."""
     notes = []
-    for sample in revealing_inputs(program, nan):
-        if sample.optional:
+    for sample in others:
+        if samples:
             try:
                 list(predict(process, program, [sample.arrays]))
             except PaddleProcessError:
                 shapes = ", ".join(str(list(array.shape)) for array in sample.arrays)
-                notes.append(f"Paddle itself does not take {sample.told} {shapes}: left out.")
+                told = sample.told or "sample inputs"
+                notes.append(f"Paddle itself does not take {told} {shapes}: left out.")
                 continue
         samples.append(sample)
     return samples, tuple(notes)
@@ -86,9 +87,7 @@ def revealing_inputs(program: Program, nan: bool = False, seed: int = 0) -> list
     found = [Sample("", sample_inputs(program, 0, seed))]
     if dynamic:
         found.append(Sample("second size", sample_inputs(program, 1, seed)))
-        found += [
-            Sample("odd sizes", sample_inputs(program, 0, seed + 1, sizes), True) for sizes in ODD
-        ]
+        found += [Sample("odd sizes", sample_inputs(program, 0, seed + 1, sizes)) for sizes in ODD]
     found.append(Sample("another seed", sample_inputs(program, 0, seed + 2, _small(program))))
     for told, change in _changes(program, nan):
         random = np.random.default_rng(seed + 3)

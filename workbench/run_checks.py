@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from workbench.alone import NAN_READ, check_alone
+from workbench.alone import NAN_READ, check_alone, refused
 from workbench.block_rows import block_key, block_module, loop_numbers
 from workbench.integrity import Integrity
 from workbench.judging import (
@@ -242,7 +242,7 @@ class _ChainChecks:
             made = self.chain.step(row.path, self._paddles if random else None)
         except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
             self.chain.failed = row.path
-            return {}, dict.fromkeys(row.values, Check("wrong", problem=first_line(error)))
+            return {}, dict.fromkeys(row.values, refused(row, self.run.paddles, error))
         moved = self._shaken(row, alone, random)
         if random or row.is_parameter:
             return made, {}
