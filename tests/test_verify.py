@@ -12,7 +12,7 @@ from torch import nn
 
 import workbench as wb
 from tests.conftest import SAMPLES
-from tests.oracle.case import case, f32
+from tests.oracle.case import case, f32, f64
 from tests.oracle.check import run_paddle
 from workbench.errors import InputError
 from workbench.judging import health_of, judge, sum_noise
@@ -166,6 +166,19 @@ def test_noise_of_a_sum_covers_adding_term_by_term(terms: int) -> None:
     naive[0] *= 100
     larger = sum_noise(("pd_op.mean",), torch.from_numpy(x), torch.from_numpy(naive))
     assert larger == pytest.approx(100 * noise, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["paddle.clip(x, -0.1, 0.1)", "F.hardsigmoid(x)", "F.selu(x)", "F.elu(x, 0.3)", "x * 0.1"],
+)
+def test_constants_that_paddle_keeps_in_float32_are_the_same_in_float64(
+    expression: str, oracle: PaddleProcess, tmp_path: Path
+) -> None:
+    run_paddle(case("float64", expression, x=f64(4, 8)), oracle, tmp_path)
+    with wb.load(tmp_path) as migration:
+        found = migration.verify([np.linspace(-4, 4, 32).reshape(4, 8)])
+    assert found.passed, found.summary
 
 
 def test_values_after_random_numbers_fit_together(oracle: PaddleProcess, tmp_path: Path) -> None:

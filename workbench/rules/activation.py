@@ -66,12 +66,17 @@ def hardswish(op: Context, x: Value) -> Call | Layer:
     return activation(op, x, "Hardswish", "hardswish")
 
 
+def _bound(x: Value, bound: float) -> float:
+    """How near a constant must be to torch's; in float64 it shows that Paddle keeps it in float32."""
+    return 1e-12 if x.dtype == "float64" else bound
+
+
 @rule("pd_op.hardsigmoid")
 def hardsigmoid(op: Context, x: Value, slope: float = 0.2, offset: float = 0.5) -> Call | Layer:
     """clip(slope · x + offset, 0, 1). torch's own has slope 1/6; old models use 0.2 or 0.166667."""
-    if abs(slope - 1 / 6) < 1e-7 and offset == 0.5:
+    if abs(slope - 1 / 6) < _bound(x, 1e-7) and offset == 0.5:
         return activation(op, x, "Hardsigmoid", "hardsigmoid")
-    op.note(f"slope {slope:g}, not torch's 1/6: written out")
+    op.note(f"slope {slope:.9g}, not torch's 1/6: written out")
     return (call("operator.mul", x, slope) + offset).method("clamp", 0, 1)
 
 
@@ -108,7 +113,8 @@ def selu(
     op: Context, x: Value, scale: float = 1.0507009873554805, alpha: float = 1.6732632423543772
 ) -> Call | Layer:
     """Scaled ELU; torch has its two constants built in."""
-    if abs(scale - 1.0507009873554805) < 1e-6 and abs(alpha - 1.6732632423543772) < 1e-6:
+    near = _bound(x, 1e-6)
+    if abs(scale - 1.0507009873554805) < near and abs(alpha - 1.6732632423543772) < near:
         return activation(op, x, "SELU", "selu")
     op.note("constants are not the usual ones: written out")
     return call("F.elu", x, alpha) * scale

@@ -149,7 +149,8 @@ class Context:
         if known is None or len(known.items) != 1 or not known.pure:
             return operand
         item = known.items[0]
-        return shortest(item) if known.dtype == "float32" else item
+        wide = any(value.dtype == "float64" for value in self.op.outputs.values())
+        return shortest(item) if known.dtype == "float32" and not wide else item
 
     # --- parameters ---------------------------------------------------------------------------
 
