@@ -67,7 +67,7 @@ def hardswish(op: Context, x: Value) -> Call | Layer:
 
 
 def _bound(x: Value, bound: float) -> float:
-    """How near a constant must be to torch's; in float64 it shows that Paddle keeps it in float32."""
+    """How near a constant must be to torch's; in float64 that Paddle keeps it in float32 shows."""
     return 1e-12 if x.dtype == "float64" else bound
 
 
