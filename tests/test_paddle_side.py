@@ -14,7 +14,9 @@ import pytest
 
 import workbench as wb
 from workbench.errors import ModelFileError, PaddleProcessError
+from workbench.inputs import sample_inputs
 from workbench.paddle_side.process import PYTHON_VARIABLE, PaddleProcess
+from workbench.paddle_side.reference import record
 
 
 def test_killed_process_gives_a_clear_error_and_the_next_request_works() -> None:
@@ -71,3 +73,15 @@ def test_damaged_legacy_model_is_told(tmp_path: Path, data: Path) -> None:
     )
     with pytest.raises(ModelFileError, match="could not be translated"):
         wb.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["digits_classifier", "crnn_recognizer", "transformer_encoder"])
+def test_every_value_of_a_program_can_be_asked_for(
+    name: str, data: Path, worker: PaddleProcess
+) -> None:
+    with wb.load(data / name) as migration:
+        program = migration.program
+        values = [value for op in program.ops for value in op.outputs.values()]
+        found = record(worker, program, sample_inputs(program), values)
+        assert all(value in found for value in program.outputs)
+        assert sum(value in found for value in values) > len(values) / 2
