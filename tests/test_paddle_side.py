@@ -38,9 +38,10 @@ def test_death_during_a_request_is_told(data: Path) -> None:
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
         threading.Timer(0.5, os.kill, (pid, signal.SIGKILL)).start()
+        inputs = sample_inputs(migration.program)
         with pytest.raises(PaddleProcessError, match=r"died .signal SIGKILL"):
-            migration.verify()
-        assert migration.verify().passed
+            migration.verify(inputs)
+        assert migration.verify(inputs).passed
 
 
 def test_missing_interpreter_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

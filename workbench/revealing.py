@@ -65,10 +65,11 @@ def _fit(
         if samples:
             try:
                 list(predict(process, program, [sample.arrays]))
-            except PaddleProcessError:
+            except PaddleProcessError as error:
                 shapes = ", ".join(str(list(array.shape)) for array in sample.arrays)
                 told = sample.told or "sample inputs"
-                notes.append(f"Paddle itself does not take {told} {shapes}: left out.")
+                why = error.message.splitlines()[0][:200]
+                notes.append(f"Paddle does not take {told} {shapes}, left out: {why}")
                 continue
         samples.append(sample)
     return samples, tuple(notes)
