@@ -31,6 +31,7 @@ import torch
 
 import workbench as wb
 from benchmarks.fault_kinds import ModuleFault, RowFault, module_faults, row_faults
+from workbench.block_rows import blocks_inside
 from workbench.builder import build, build_row
 from workbench.diagnosis import diagnose, diagnose_all
 from workbench.errors import WorkbenchError
@@ -39,7 +40,6 @@ from workbench.judging import compare
 from workbench.paddle_values import reference_tensor
 from workbench.probes import probed
 from workbench.probes.check import Probing
-from workbench.probes.inside import inner_rows
 from workbench.row_runner import RowRunner, untouched
 from workbench.verification import Run, Verification
 from workbench.verify import check_references, check_row
@@ -306,7 +306,8 @@ def study(folder: Path, most: int, figures: Figures) -> None:
             one.module_fault(fault)
         for row_fault in chosen(row_faults(one.mapping.rows), most):
             one.row_fault(row_fault)
-        inside = [row for _, _, row in inner_rows(one.mapping.rows)]
+        blocks = blocks_inside(one.mapping.rows)
+        inside = [row for _, _, _, block in blocks for row in block.rows]
         for row_fault in chosen(row_faults(inside), most):
             one.inner_fault(row_fault)
         print(f"{folder.name:22s} {time.perf_counter() - start:6.1f} s", flush=True)

@@ -117,6 +117,11 @@ def judge(error: ErrorStats, noise: float, dtype: torch.dtype) -> Check:
     return Check(verdict, error, tolerance, noise)
 
 
+def excused(check: Check, why: str) -> Check:
+    """A failed check without its verdict; any other as it is."""
+    return Check("unchecked", check.error, problem=why) if check.failed else check
+
+
 def amplified(check: Check, dtype: torch.dtype) -> Check:
     """No verdict on an output that rounding alone moves by much of its scale."""
     if check.verdict != "rounding" or check.error is None:

@@ -168,8 +168,8 @@ class _Reduced:
             OutputCheck(v.label, v.shape, v.dtype, self._end(v, ends.get(v.id, _UNCHECKED)))
             for v in self.mapping.program.outputs
         )
-        sizes = zip(self.mapping.program.inputs, self.reference.inputs, strict=True)
-        return Run(tuple(f"{v.name} {list(a.shape)}" for v, a in sizes), tuple(layers), outputs)
+        described = self.reference.described(self.mapping.program)
+        return Run(described, tuple(layers), outputs)
 
     def _alone(self, row: Row) -> Check:
         recorded = any(self.paddles.is_recorded(value) for value in row.values)
@@ -224,10 +224,6 @@ class _Reduced:
 
 def _same(one: Any, other: Any) -> bool:
     return isinstance(one, torch.Tensor) and torch.equal(one, other)
-
-
-def _excused(check: Check, why: str) -> Check:
-    return Check("unchecked", check.error, problem=why) if check.failed else check
 
 
 def products_with(operand: Transform, result: Transform | None) -> Mover:

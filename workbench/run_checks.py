@@ -16,6 +16,7 @@ from workbench.judging import (
     amplified,
     compare,
     decides,
+    excused,
     first_line,
     health_of,
     resized,
@@ -78,10 +79,7 @@ class RunChecks:
             inner = [inner for block in row.blocks for inner in walk_rows(block.rows)]
             layers += [self._layer(row, _UNCHECKED) for row in inner]
         ends = tuple(self._output(value, outputs) for value in self.mapping.program.outputs)
-        described = tuple(
-            f"{value.name} {list(array.shape)}"
-            for value, array in zip(self.mapping.program.inputs, self.reference.inputs, strict=True)
-        )
+        described = self.reference.described(self.mapping.program)
         return Run(described, tuple(layers), ends)
 
     def alone(self, row: Row) -> Check:
@@ -257,10 +255,7 @@ class _ChainChecks:
             self.excuse = _excuse(row, alone, checks, made, moved)
         if not self.excuse or alone.failed:
             return made, checks
-        return made, {
-            value: Check("unchecked", check.error, problem=self.excuse) if check.failed else check
-            for value, check in checks.items()
-        }
+        return made, {value: excused(check, self.excuse) for value, check in checks.items()}
 
     def _shaken(self, row: Row, alone: Check, random: bool) -> dict[Value, Any]:
         if self.shaken.failed:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from workbench.alone import PLAIN
 from workbench.judging import compare, first_line, worst
 from workbench.mapping import Mapping, Row
 from workbench.paddle_side.reference import Reference
@@ -24,8 +25,6 @@ from workbench.scope_tree import scope_tree, scopes_in
 from workbench.shaking import shake
 from workbench.verification import Check, LayerCheck, Run
 
-#: A scope that uses less than this of the smallest tolerance there is passes without a second run.
-PLAIN = 0.75
 _UNCHECKED = Check("unchecked")
 
 

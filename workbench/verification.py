@@ -46,6 +46,13 @@ class Check:
         """True for verdicts that rounding does not explain."""
         return self.verdict in ("suspicious", "wrong")
 
+    @property
+    def told(self) -> str:
+        """The problem in words, or how far the error is from what rounding explains."""
+        if self.problem or self.error is None:
+            return self.problem
+        return f"error {self.error.max_abs:.3g}, {self.ratio:.3g}× what rounding explains"
+
 
 @dataclass(frozen=True, slots=True)
 class LayerCheck:
@@ -93,9 +100,7 @@ class LayerCheck:
         if not (self.failed or self.chain.failed):
             return ""
         check = self.own if self.own.failed or self.changed else self.chain
-        told = check.problem if check.failed else ""
-        if not told and check.failed and check.error is not None:
-            told = f"error {check.error.max_abs:.3g}, {check.ratio:.3g}× what rounding explains"
+        told = check.told if check.failed else ""
         return "; ".join(filter(None, [self.changed, told])) or "differs"
 
 

@@ -44,6 +44,11 @@ class Reference:
         path = self.folder / f"v{value.id}{self._ending}.npy"
         return np.load(path, mmap_mode="c")  # type: ignore[no-any-return]
 
+    def described(self, program: Program) -> tuple[str, ...]:
+        """The inputs by name with their shapes."""
+        pairs = zip(program.inputs, self.inputs, strict=True)
+        return tuple(f"{value.name} {list(array.shape)}" for value, array in pairs)
+
     def take(self, stem: str, dtype: str) -> None:
         """Note what Paddle stored: `v<id>`, or `v<id>_<block>_<run>` for a value in a block."""
         name, *inside = stem.removeprefix("v").split("_")

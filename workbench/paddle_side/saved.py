@@ -40,11 +40,15 @@ def run_saved(
 
 def store(stems: list[str], values: list[Any], arrays: list[Any], folder: str) -> dict[str, str]:
     """Write fetched values to `folder/<stem>.npy`, bfloat16 as its bits; {stem: dtype}."""
-    stored = {}
-    for stem, value, array in zip(stems, values, arrays, strict=True):
-        array = np.asarray(array)
-        np.save(Path(folder) / f"{stem}.npy", array)
-        declared = str(value.dtype).removeprefix("paddle.").removeprefix("DataType.").lower()
-        # numpy has no bfloat16; any other dtype is what Paddle really computed in
-        stored[stem] = declared if array.dtype in (np.uint16, np.uint8) else str(array.dtype)
-    return stored
+    return {
+        stem: store_one(Path(folder) / f"{stem}.npy", value, np.asarray(array))
+        for stem, value, array in zip(stems, values, arrays, strict=True)
+    }
+
+
+def store_one(path: Path, value: Any, array: np.ndarray) -> str:
+    """Write what Paddle computed for a value of its program, and tell in which dtype."""
+    np.save(path, array)
+    declared = str(value.dtype).removeprefix("paddle.").removeprefix("DataType.").lower()
+    # numpy has no bfloat16; any other dtype is what Paddle really computed in
+    return declared if array.dtype in (np.uint16, np.uint8) else str(array.dtype)

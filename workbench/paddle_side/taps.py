@@ -16,6 +16,8 @@ import numpy as np
 import paddle
 from paddle import _C_ops
 
+from workbench.paddle_side.saved import store_one
+
 #: So many runs of a block are stored: the first often starts from zeros, which prove little.
 BLOCK_RUNS = 2
 #: Paddle knows operators by name as long as the process lives.
@@ -59,8 +61,7 @@ class Taps:
             paddle.pir.set_insertion_point_after(self._ops[maker][position])
         else:
             paddle.pir.set_insertion_point(self._ops[block][0])
-        declared = str(value.dtype).removeprefix("paddle.").removeprefix("DataType.").lower()
-        function = self._storing(stem, declared, inner=bool(block))
+        function = self._storing(stem, value, inner=bool(block))
         self._functions.append(function)
         _C_ops._run_python_op(  # type: ignore[attr-defined]
             value,
@@ -71,7 +72,7 @@ class Taps:
             inplace_map={},
         )
 
-    def _storing(self, stem: str, declared: str, inner: bool) -> Callable[[Any], Any]:
+    def _storing(self, stem: str, value: Any, inner: bool) -> Callable[[Any], Any]:
         def store(tensor: Any) -> Any:
             if tensor is None:  # a result that Paddle's kernel leaves out
                 with paddle.base.dygraph.base.guard():
@@ -81,17 +82,14 @@ class Taps:
             if self.error is not None or run >= (BLOCK_RUNS if inner else 1):
                 return tensor
             try:
-                self._store(f"{stem}_{run}" if inner else stem, _array(tensor), declared)
+                name = f"{stem}_{run}" if inner else stem
+                path = self.folder / f"{name}.npy"
+                self.stored[name] = store_one(path, value, _array(tensor))
             except Exception as error:  # noqa: BLE001 - told after the run: Paddle would hide it
                 self.error = error
             return tensor
 
         return store
-
-    def _store(self, stem: str, array: np.ndarray, declared: str) -> None:
-        np.save(self.folder / f"{stem}.npy", array)
-        # numpy has no bfloat16; any other dtype is what Paddle really computed in
-        self.stored[stem] = declared if array.dtype in (np.uint16, np.uint8) else str(array.dtype)
 
 
 def _array(tensor: Any) -> np.ndarray:

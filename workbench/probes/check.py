@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from torch import fx
 
 from workbench.alone import check_alone
+from workbench.block_rows import blocks_inside
 from workbench.integrity import Integrity
 from workbench.ints import Count, Dim, IntOp, Item
 from workbench.judging import EPSILONS, compare, first_line, worst
@@ -19,17 +20,17 @@ from workbench.mapping import Mapping as RowMapping
 from workbench.mapping import Row
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference
-from workbench.paddle_values import PaddleValues, reference_tensor
+from workbench.paddle_values import PaddleValues
 from workbench.probes.cropping import cropped
 from workbench.probes.identity import identity
 from workbench.probes.inputs import RECORDED, probing_inputs
-from workbench.probes.inside import Recorder, inner_rows
+from workbench.probes.inside import Recorder
 from workbench.probes.record import Prober, Recorded
 from workbench.probes.slices import Slicer
 from workbench.program import ARRAY, LIST, Program, Value
 from workbench.row_runner import Lookup, RowRunner
+from workbench.run_checks import Progress
 from workbench.verification import Check
-from workbench.weights import as_tensor
 
 #: A row is probed when its operands have at most so many bytes; rows are probed until all sets
 #: together have so many.
@@ -49,8 +50,6 @@ _LINEAR = {
 _UNCHECKED = Check("unchecked")
 _EPSILON = torch.finfo(torch.float32).eps
 _EXCEPTION = re.compile(r"^\w*(Error|Exception)\b")
-
-Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,8 @@ class Probing:
         checks: Mapping[str, Check],
     ) -> None:
         self.mapping, self.module, self.alone = mapping, module, checks
-        self.reference = min(references, key=lambda r: sum(a.size for a in r.inputs))
+        smallest = min(references, key=lambda r: sum(a.size for a in r.inputs))
+        self.paddles = PaddleValues(mapping.program, smallest)
         self.runner = RowRunner(module)
         self.prober = Prober(Slicer(mapping), process)
         self.makers = {value: row.path for row in mapping.rows for value in row.values}
@@ -164,7 +164,6 @@ class Probing:
 
     def _inner(self) -> Iterator[_Job]:
         parts = dict(self.module.named_modules())
-        runners: dict[str, RowRunner] = {}
         for row in self.mapping.rows:
             if not row.blocks or row.path not in self.runner.rows:
                 continue
@@ -174,21 +173,20 @@ class Probing:
             def base(value: Value, recorder: Recorder = recorder) -> Any:
                 return self._inside(recorder, value)
 
-            for owner, block, inner in inner_rows((row,)):
+            for _, owner, _, block in blocks_inside((row,)):
                 name = f"{owner.path}.{block.name}"
                 part = parts.get(name)
-                if isinstance(part, fx.GraphModule) and self._may_show(inner):
-                    runner = runners.setdefault(name, RowRunner(part))
+                if not isinstance(part, fx.GraphModule):
+                    continue
+                runner = RowRunner(part)
+                for inner in filter(self._may_show, block.rows):
                     yield _Job(inner, runner, base, self._is_unseen(inner))
 
     # --- values -----------------------------------------------------------------------------------
 
     def _recorded(self, value: Value) -> Any:
         """What Paddle computed, or what the file stores; else what our row makes of Paddle's."""
-        parameter = self.mapping.program.parameters.get(value.parameter)
-        if parameter is not None:
-            return as_tensor(parameter.load(), parameter.dtype, copy=False)
-        found = reference_tensor(self.reference, value)
+        found = self.paddles.get(value)
         if found is not None or value not in self.makers:
             return found
         try:
@@ -342,10 +340,7 @@ def _probable(row: Row) -> bool:
 
 
 def _told(check: Check, one: Recorded) -> str:
-    told = check.problem
-    if not told and check.error is not None:
-        told = f"error {check.error.max_abs:.3g}, {check.ratio:.3g}× what rounding explains"
-    return f"on probing inputs ({one.probe.told}): {told}"
+    return f"on probing inputs ({one.probe.told}): {check.told}"
 
 
 def _integer(item: Any, get: Callable[[Value], Any]) -> Any:

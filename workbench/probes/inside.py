@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import fx, nn
 
 from workbench.control_flow import For, If, While, as_tuple
-from workbench.mapping import Row, RowBlock
+from workbench.mapping import Row
 from workbench.program import Value
 from workbench.row_runner import Lookup, RowRunner
 
@@ -100,12 +99,3 @@ class _Watching(fx.Interpreter):
         if isinstance(value, Value) and node.op != "output":
             self.values[value] = result
         return result
-
-
-def inner_rows(rows: tuple[Row, ...]) -> Iterator[tuple[Row, RowBlock, Row]]:
-    """(row with blocks, block, row in it) for every row inside blocks, outer before inner."""
-    for row in rows:
-        for block in row.blocks:
-            for inner in block.rows:
-                yield row, block, inner
-            yield from inner_rows(block.rows)
