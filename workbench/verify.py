@@ -3,8 +3,8 @@
 The tolerance of a layer is not a constant. Where a few units of the dtype's epsilon do not explain
 an error, the same layer runs in float64 on the same inputs; the difference is the rounding noise of
 the float32 run, and Paddle's result may differ by a few times that. What rounding may do further
-down the chain is measured too: a second run of the chain adds to every layer a random error as large
-as the one measured there, and shows how far the rest moves.
+down the chain is measured too: a second run of the chain adds to every layer a random error
+as large as the one measured there, and shows how far the rest moves.
 """
 
 from __future__ import annotations
