@@ -69,17 +69,34 @@ def _squared(
 
 
 def _module(module: nn.Module, x: Any) -> tuple[torch.Tensor, float] | None:
-    if not isinstance(module, (*_CONVOLUTIONS, *_TRANSPOSED, nn.Linear)):
+    terms = weighted_terms(module)
+    if not terms:
         return None
-    weight = module.weight
-    state = {"weight": weight.square()}
+    state = {"weight": module.weight.square()}  # type: ignore[operator]
     if module.bias is not None:
-        state["bias"] = torch.zeros_like(module.bias)
-    squares = torch.func.functional_call(module, state, (x.square(),))
+        state["bias"] = torch.zeros_like(module.bias)  # type: ignore[arg-type]
+    return torch.func.functional_call(module, state, (x.square(),)), terms
+
+
+def weighted_terms(module: nn.Module) -> float:
+    """How many products a convolution or linear layer adds up; 0 for other layers."""
+    if not isinstance(module, (*_CONVOLUTIONS, *_TRANSPOSED, nn.Linear)):
+        return 0.0
+    weight = module.weight
     first = weight.shape[1]
     if isinstance(module, _TRANSPOSED):
         first = weight.shape[0] // module.groups
-    return squares, float(first * math.prod(weight.shape[2:]))
+    return float(first * math.prod(weight.shape[2:]))
+
+
+def least_noise(result: Any, terms: float) -> float:
+    """The part of `moved_products` that the final sums alone tell: eps · √(K / 36) · max |Y|."""
+    if not terms or not isinstance(result, torch.Tensor) or not result.numel():
+        return 0.0
+    if result.dtype not in (torch.float32, torch.float64):
+        return 0.0
+    noise = torch.finfo(result.dtype).eps * math.sqrt(terms / 36) * float(result.abs().max())
+    return noise if math.isfinite(noise) else 0.0
 
 
 def without_nan(ours: Any, theirs: Any) -> tuple[torch.Tensor, torch.Tensor] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +11,10 @@ import torch
 from workbench.accumulation import (
     NAN_READ,
     finite_noise,
+    least_noise,
     may_lose_nan,
     moved_products,
+    weighted_terms,
     without_nan,
 )
 from workbench.integrity import Integrity
@@ -78,35 +81,50 @@ class _Alone:
         }
 
     def check(self) -> Check:
-        """The verdict: by the dtype's epsilon, by a float64 run, by sums term by term, by NaN."""
+        """The verdict: by the dtype's epsilon, by sums term by term, by a float64 run, by NaN."""
         check = worst(self.plain.values())
-        if not any(found.ratio > PLAIN or found.failed for found in self.plain.values()):
+        if self._calm(self.plain.values()) or (check.failed and check.error is None):
             return self._unrounded(check)
         if check.failed and scores_tie(self.row, self.paddles.get):
             return replace(check, verdict="unchecked", problem=TIES)
+        least = self._summed()
+        found = self._judged({}, least)
+        if self._calm(found):
+            return self._unrounded(worst(found))
         wide = self._wide()
-        read = next((v for v in self.row.reads if self.paddles.is_recorded(v)), None)
-        first = self.paddles.get(read) if read is not None else None
-        least = {v: sum_noise(self.row.ops, first, self.made.get(v)) for v in self.row.values}
-        check = self._judged(wide, least)
-        if not check.failed or check.error is None:
+        check = worst(self._judged(wide, least))
+        if not check.failed:
             return self._unrounded(check)
         moved = self.runner.alone(self.row.path, self.paddles.get, mover=moved_products)
         for value in self.row.values:
             by = _moved_by(self.made.get(value), moved.get(value))
             least[value] = max(least[value], by)
-        check = self._judged(wide, least)
+        check = worst(self._judged(wide, least))
         if check.failed and may_tie(self.row):
             check = self._without_ties(check, wide, least)
         return self._without_nan(check, wide, least) if check.failed else check
 
-    def _judged(self, wide: dict[Value, Any], least: dict[Value, float]) -> Check:
-        return worst(
-            compare_again(check.error, self.made[value], wide[value], least[value])
+    def _calm(self, checks: Iterable[Check]) -> bool:
+        return not any(check.ratio > PLAIN or check.failed for check in checks)
+
+    def _summed(self) -> dict[Value, float]:
+        """What adding up term by term does at least to each value of a sum or a weighted sum."""
+        read = next((v for v in self.row.reads if self.paddles.is_recorded(v)), None)
+        first = self.paddles.get(read) if read is not None else None
+        terms = max(map(weighted_terms, self.runner.layers(self.row.path)), default=0.0)
+        return {
+            v: max(sum_noise(self.row.ops, first, ours), least_noise(ours, terms))
+            for v in self.row.values
+            for ours in (self.made.get(v),)
+        }
+
+    def _judged(self, wide: dict[Value, Any], least: dict[Value, float]) -> list[Check]:
+        return [
+            compare_again(check.error, self.made[value], wide.get(value), least[value])
             if check.error is not None
             else check
             for value, check in self.plain.items()
-        )
+        ]
 
     def _wide(self) -> dict[Value, Any]:
         """The float64 run; empty when the row has no float64 form: judged by epsilon alone."""

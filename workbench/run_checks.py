@@ -9,30 +9,19 @@ from typing import Any
 import torch
 from torch import fx
 
-from workbench.alone import NAN_READ, check_alone, refused
+from workbench.alone import check_alone
 from workbench.block_rows import block_key, block_module, loop_numbers
+from workbench.in_chain import ChainChecks, Chains, widest
 from workbench.integrity import Integrity
-from workbench.judging import (
-    amplified,
-    compare,
-    decides,
-    excused,
-    first_line,
-    health_of,
-    resized,
-    worst,
-)
+from workbench.judging import amplified, compare, first_line, health_of, worst
 from workbench.mapping import Mapping, Row, walk_rows
 from workbench.paddle_side.reference import Reference
 from workbench.paddle_values import PaddleValues
 from workbench.program import Value
-from workbench.row_runner import Chain, RowRunner, quiet
-from workbench.shaking import shake
+from workbench.row_runner import RowRunner, quiet
 from workbench.verification import Check, LayerCheck, OutputCheck, Run
 
 Progress = Callable[[Iterable[Any], str], Iterable[Any]]
-#: Checks in the chain, by row and value.
-Chains = dict[str, dict[Value, Check]]
 
 _UNCHECKED = Check("unchecked")
 #: Random errors are drawn again so often when the chain differs although every layer agrees: in a
@@ -118,9 +107,7 @@ class RunChecks:
 
     def _in_chain(self, rows: list[Row], progress: Progress) -> tuple[Chains, dict[Value, Check]]:
         """Every row alone and in the chain; the chain again while only the chain differs."""
-        inputs = [self.paddles.get(value) for value in self.mapping.program.inputs]
-        tensors = [tensor for tensor in inputs if tensor is not None]
-        first = _ChainChecks(self, tensors)
+        first = self._chain_checks()
         for row in progress(rows, "verifying"):
             self._alone(row)
             first.step(row)
@@ -128,14 +115,17 @@ class RunChecks:
         for draw in range(1, DRAWS):
             if not self._only_in_chain(chains):
                 break
-            again = _ChainChecks(self, tensors, draw)
+            again = self._chain_checks(draw)
             for row in rows:
                 again.step(row)
-            chains = {path: _widest(chains[path], again.found[path]) for path in chains}
+            chains = {path: widest(chains[path], again.found[path]) for path in chains}
         wanted = set(self.mapping.program.outputs)
         made = [pair for checks in chains.values() for pair in checks.items()]
         outputs = {value: check for value, check in made if value in wanted}
-        return chains, outputs | self._end_to_end(tensors, first.results, outputs)
+        return chains, outputs | self._end_to_end(first.inputs, first.results, outputs)
+
+    def _chain_checks(self, draw: int = 0) -> ChainChecks:
+        return ChainChecks(self.mapping, self.runner, self.paddles, self.checked, draw)
 
     def _only_in_chain(self, chains: Chains) -> bool:
         """True when every layer agrees alone and yet the chain does not."""
@@ -211,67 +201,6 @@ def _seen(value: Value, paddles: PaddleValues) -> tuple[tuple[int, ...], tuple[s
     return tuple(theirs.shape), health_of(theirs, paddles.size(value))
 
 
-class _ChainChecks:
-    """Every row fed our own values, beside a run with random errors; and the outputs."""
-
-    def __init__(self, run: RunChecks, inputs: list[torch.Tensor], draw: int = 0) -> None:
-        self.run, self.draw = run, draw
-        self.chain: Chain = run.runner.chain(inputs)
-        self.shaken: Chain = run.runner.chain(inputs)
-        self.wanted = set(run.mapping.program.outputs)
-        self.excuse = ""
-        self.found: Chains = {}
-        self.results: dict[Value, Any] = {}
-
-    def step(self, row: Row) -> None:
-        """Run the next row, after its check alone."""
-        if row.path not in self.run.runner.rows:
-            return
-        made, checks = self._checks(row, self.run.checked[row.path])
-        self.found[row.path] = checks
-        self.results.update({value: made[value] for value in made if value in self.wanted})
-
-    def _checks(self, row: Row, alone: Check) -> tuple[dict[Value, Any], dict[Value, Check]]:
-        """The row fed our own values; after a random one the chain goes on with Paddle's."""
-        if self.chain.failed:
-            return {}, dict.fromkeys(row.values, _UNCHECKED)
-        random = not row.is_comparable
-        try:
-            made = self.chain.step(row.path, self._paddles if random else None)
-        except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
-            self.chain.failed = row.path
-            return {}, dict.fromkeys(row.values, refused(row, self.run.paddles, error))
-        moved = self._shaken(row, alone, random)
-        if random or row.is_parameter:
-            return made, {}
-        paddles = self.run.paddles
-        checks = {
-            v: compare(
-                made.get(v), paddles.beside(v, made.get(v)), moved.get(v), size=paddles.size(v)
-            )
-            for v in row.values
-        }
-        if not self.excuse and not alone.failed:
-            self.excuse = _excuse(row, alone, checks, made, moved)
-        if not self.excuse or alone.failed:
-            return made, checks
-        return made, {value: excused(check, self.excuse) for value, check in checks.items()}
-
-    def _shaken(self, row: Row, alone: Check, random: bool) -> dict[Value, Any]:
-        if self.shaken.failed:
-            return {}
-        try:
-            change = self._paddles if random else shake(alone, self.draw)
-            return self.shaken.step(row.path, change)
-        except Exception:  # noqa: BLE001 - a decision flipped into what cannot run
-            self.shaken.failed = row.path
-            return {}
-
-    def _paddles(self, value: Value, ours: Any) -> Any:
-        theirs = self.run.paddles.get(value)
-        return ours if theirs is None else theirs
-
-
 def runs_as_its_graph(module: fx.GraphModule, order: list[fx.Node]) -> bool:
     """True when a call of the module is known to run just these nodes, in this order.
 
@@ -289,31 +218,3 @@ def runs_as_its_graph(module: fx.GraphModule, order: list[fx.Node]) -> bool:
     if not compiled.co_filename.startswith("<eval_with_key>"):
         return False
     return module.code == module.graph.python_code("self").src
-
-
-def _excuse(
-    row: Row,
-    alone: Check,
-    checks: dict[Value, Check],
-    made: dict[Value, Any],
-    moved: dict[Value, Any],
-) -> str:
-    """Why this row and what follows may differ although no layer is at fault."""
-    failed = [value for value, check in checks.items() if check.failed]
-    if not failed:
-        return ""
-    if decides(row.ops):
-        return f"a decision in {row.path} flipped"
-    if alone.problem == NAN_READ:
-        return f"Paddle's NaN became a number in {row.path}, or a number NaN"
-    if any(resized(made.get(value), moved.get(value)) for value in failed):
-        return f"rounding alone changes the shape of {row.path}"
-    return ""
-
-
-def _widest(one: dict[Value, Check], other: dict[Value, Check]) -> dict[Value, Check]:
-    """For each value the check that rounding explains, else that of the wider tolerance."""
-    return {
-        value: max(check, other.get(value, check), key=lambda c: (not c.failed, c.tolerance))
-        for value, check in one.items()
-    }

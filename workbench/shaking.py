@@ -16,11 +16,16 @@ POOL = 1 << 18
 _STRIDE = 7919
 
 
+def rounding(alone: Check) -> float:
+    """The largest error of a layer alone that rounding makes."""
+    if alone.error is None:
+        return alone.noise
+    return max(alone.noise, min(alone.error.max_abs, alone.tolerance))
+
+
 def shake(alone: Check, draw: int = 0) -> Change | None:
     """Add a random error as large as rounding was measured to be in this layer; None for none."""
-    size = alone.noise
-    if alone.error is not None:
-        size = max(size, min(alone.error.max_abs, alone.tolerance))
+    size = rounding(alone)
     if not size:
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 
 #: Tensors may differ from the file by so many roundings of each element.
@@ -17,7 +18,7 @@ def tensor_difference(mine: torch.Tensor, stored: torch.Tensor) -> str:
 
     The tensors have equal shape and dtype.
     """
-    if torch.equal(mine, stored):
+    if same_bits(mine, stored):
         return ""
     same = (mine == stored) | ((mine != mine) & (stored != stored))
     wide = torch.complex128 if mine.is_complex() else torch.float64
@@ -37,6 +38,17 @@ def tensor_difference(mine: torch.Tensor, stored: torch.Tensor) -> str:
         now, before = mine[place].item(), stored[place].item()
         told = told or f"element {list(place)} is {now:.6g}, in the file {before:.6g}"
     return f"{told} ({count})" if told else f"{count}, by up to {largest:.3g}"
+
+
+def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """True when two tensors of equal shape and dtype hold the same bytes; faster than `equal`."""
+    pair = (one, other)
+    left, right = (
+        part.detach().cpu().contiguous().flatten().view(torch.uint8).numpy() for part in pair
+    )
+    if left.size % 8 == 0 and not (left.ctypes.data % 8 or right.ctypes.data % 8):
+        left, right = left.view(np.int64), right.view(np.int64)
+    return np.array_equal(left, right)
 
 
 def _axes_swapped(mine: torch.Tensor, stored: torch.Tensor) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,10 +22,19 @@ def as_tensor(array: np.ndarray, dtype: str, copy: bool = True) -> torch.Tensor:
 
     With `copy=False` it shares the array's memory where the layout allows it.
     """
-    owned = np.array(array, order="C") if copy else np.ascontiguousarray(array)
+    owned = np.array(array, order="C") if copy else _contiguous(array)
     tensor = torch.from_numpy(owned.reshape(array.shape))
     wanted = torch_dtype(dtype)
     return tensor.view(wanted) if tensor.dtype != wanted else tensor
+
+
+def _contiguous(array: np.ndarray) -> np.ndarray:
+    """The array in C order; transposed matrices by torch, which is several times faster."""
+    if array.flags.c_contiguous or array.ndim != 2 or not array.T.flags.c_contiguous:
+        return np.ascontiguousarray(array)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of read-only memory
+        return torch.from_numpy(array).contiguous().numpy()
 
 
 class WeightStore:

@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench.errors import PaddleProcessError
 from workbench.paddle_side.process import PaddleProcess
-from workbench.paddle_side.reference import chunks
+from workbench.paddle_side.reference import chunks, mapped
 from workbench.program import ARRAY, LIST, Program, Value
 
 
@@ -27,7 +27,7 @@ class GradientReference:
         """A gradient in storage dtype, memory-mapped; None where Paddle has none."""
         if stem not in self.dtypes:
             return None
-        return np.load(self.folder / f"{stem}.npy", mmap_mode="r")  # type: ignore[no-any-return]
+        return mapped(self.folder / f"{stem}.npy")
 
 
 def value_stem(value: Value) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import mmap
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,24 @@ from workbench.program import ARRAY, LIST, Program, Value, item_size
 
 #: Values are taken from Paddle in chunks of about this many bytes.
 CHUNK_BYTES = 512 * 2**20
+
+
+def mapped(path: Path) -> np.ndarray:
+    """An `.npy` file mapped into memory; what is written into the array stays in memory.
+
+    As `numpy.load(path, mmap_mode="c")`, several times faster: a verification opens each value.
+    """
+    with path.open("rb") as file:
+        contents = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    start = 10 + int.from_bytes(contents[8:10], "little")
+    shape, fortran, dtype = _header(contents[8:start])
+    return np.ndarray(shape, dtype, contents, start, order="F" if fortran else "C")
+
+
+@lru_cache(256)
+def _header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:  # type: ignore[type-arg]
+    """What the header of an `.npy` file says; many values share one."""
+    return np.lib.format.read_array_header_1_0(io.BytesIO(text))
 
 
 class Reference:
@@ -41,8 +62,7 @@ class Reference:
 
         Mapped anew by every call; what is written into it stays in memory.
         """
-        path = self.folder / f"v{value.id}{self._ending}.npy"
-        return np.load(path, mmap_mode="c")  # type: ignore[no-any-return]
+        return mapped(self.folder / f"v{value.id}{self._ending}.npy")
 
     def described(self, program: Program) -> tuple[str, ...]:
         """The inputs by name with their shapes."""
