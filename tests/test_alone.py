@@ -13,7 +13,14 @@ import torch
 from torch import nn
 
 import workbench as wb
-from workbench.accumulation import finite_noise, may_lose_nan, moved_products, without_nan
+from workbench.accumulation import (
+    NAN_READ,
+    NOTHING_LEFT,
+    finite_noise,
+    moved_products,
+    nan_told,
+    without_nan,
+)
 from workbench.judging import compare
 
 
@@ -77,9 +84,12 @@ def test_nan_that_only_one_framework_has_is_left_out() -> None:
     assert kept is not None
     assert compare(*kept, None).failed  # the first element still differs
     assert without_nan(theirs, theirs) is None
-    assert may_lose_nan(("pd_op.relu",), [theirs])
-    assert not may_lose_nan(("pd_op.nan_to_num",), [theirs])
-    assert not may_lose_nan(("pd_op.relu",), [torch.ones(2)])
+    assert nan_told(("pd_op.relu",), [theirs]) == NAN_READ
+    assert not nan_told(("pd_op.nan_to_num",), [theirs])
+    assert not nan_told(("pd_op.relu",), [torch.ones(2)])
+    assert nan_told(("pd_op.softmax",), [torch.tensor([-torch.inf])]) == NOTHING_LEFT
+    assert not nan_told(("pd_op.softmax",), [torch.ones(2)])
+    assert not nan_told(("pd_op.relu",), [torch.tensor([-torch.inf])])
 
 
 def test_overflow_in_ours_does_not_excuse_other_elements() -> None:

@@ -23,6 +23,8 @@ _WEIGHTED = {
 
 #: What is told of a layer at whose NaN the frameworks part.
 NAN_READ = "Paddle's values hold NaN here, which the frameworks treat differently"
+NOTHING_LEFT = "rows of −inf only: Paddle makes NaN or equal shares of them, by their length"
+NAN_TOLD = (NAN_READ, NOTHING_LEFT)
 
 
 def moved_products(
@@ -111,14 +113,21 @@ def without_nan(ours: Any, theirs: Any) -> tuple[torch.Tensor, torch.Tensor] | N
     return ours.masked_fill(apart, 0.0), theirs.masked_fill(apart, 0.0)
 
 
-def may_lose_nan(ops: Iterable[str], reads: Iterable[torch.Tensor | None]) -> bool:
-    """True when NaN comes in, and the operators are not there to treat it."""
-    if any("nan" in op or op.endswith(("isfinite", "isinf", "fmax", "fmin")) for op in ops):
-        return False
-    return any(
-        read is not None and read.is_floating_point() and bool(torch.isnan(read).any())
-        for read in reads
-    )
+def nan_told(ops: Iterable[str], reads: Iterable[torch.Tensor | None]) -> str:
+    """Why one framework may have NaN where the other has numbers; empty when it may not.
+
+    NaN comes in, and the operators are not there to treat it; or a softmax may have a row of −inf
+    only: on a CPU, Paddle 3.3 gives equal shares where the row's length is a multiple of eight, and
+    NaN elsewhere, as torch always does.
+    """
+    names = list(ops)
+    if any("nan" in op or op.endswith(("isfinite", "isinf", "fmax", "fmin")) for op in names):
+        return ""
+    floats = [read for read in reads if read is not None and read.is_floating_point()]
+    if any(bool(torch.isnan(read).any()) for read in floats):
+        return NAN_READ
+    softmax = any("softmax" in op or "attention" in op or "attn" in op for op in names)
+    return NOTHING_LEFT if softmax and any(bool(torch.isinf(r).any()) for r in floats) else ""
 
 
 def finite_noise(made: Any, wide: Any) -> Any:

@@ -9,16 +9,22 @@ from typing import Any
 import torch
 
 from workbench.accumulation import (
-    NAN_READ,
     finite_noise,
     least_noise,
-    may_lose_nan,
     moved_products,
+    nan_told,
     weighted_terms,
     without_nan,
 )
 from workbench.integrity import Integrity
-from workbench.judging import compare, compare_again, first_line, sum_noise, worst
+from workbench.judging import (
+    compare,
+    compare_again,
+    first_line,
+    float32_noise,
+    sum_noise,
+    worst,
+)
 from workbench.mapping import Row
 from workbench.paddle_values import PaddleValues
 from workbench.program import ARRAY, Value
@@ -26,8 +32,6 @@ from workbench.row_runner import NotRecordedError, RowRunner
 from workbench.statistics import largest_difference
 from workbench.ties import TIES, may_tie, only_ties, scores_tie
 from workbench.verification import Check
-
-__all__ = ["NAN_READ", "check_alone"]
 
 _UNCHECKED = Check("unchecked")
 #: A layer that uses less than this of the smallest tolerance there is passes without a float64 run.
@@ -87,7 +91,7 @@ class _Alone:
             return self._unrounded(check)
         if check.failed and scores_tie(self.row, self.paddles.get):
             return replace(check, verdict="unchecked", problem=TIES)
-        least = self._summed()
+        least = self._known()
         found = self._judged({}, least)
         if self._calm(found):
             return self._unrounded(worst(found))
@@ -107,13 +111,14 @@ class _Alone:
     def _calm(self, checks: Iterable[Check]) -> bool:
         return not any(check.ratio > PLAIN or check.failed for check in checks)
 
-    def _summed(self) -> dict[Value, float]:
-        """What adding up term by term does at least to each value of a sum or a weighted sum."""
+    def _known(self) -> dict[Value, float]:
+        """Rounding that is known to be there: adding up term by term, float32 inside a kernel."""
         read = next((v for v in self.row.reads if self.paddles.is_recorded(v)), None)
         first = self.paddles.get(read) if read is not None else None
+        ops = self.row.ops
         terms = max(map(weighted_terms, self.runner.layers(self.row.path)), default=0.0)
         return {
-            v: max(sum_noise(self.row.ops, first, ours), least_noise(ours, terms))
+            v: max(sum_noise(ops, first, ours), least_noise(ours, terms), float32_noise(ops, ours))
             for v in self.row.values
             for ours in (self.made.get(v),)
         }
@@ -163,7 +168,8 @@ class _Alone:
         self, check: Check, wide: dict[Value, Any], least: dict[Value, float]
     ) -> Check:
         """No verdict where only NaN that came in tells the frameworks apart."""
-        if not may_lose_nan(self.row.ops, map(self.paddles.get, self.row.reads)):
+        told = nan_told(self.row.ops, map(self.paddles.get, self.row.reads))
+        if not told:
             return check
         checks = []
         for value in self.row.values:
@@ -175,7 +181,7 @@ class _Alone:
         again = worst(checks)
         if again.failed:
             return check
-        return replace(again, verdict="unchecked", problem=NAN_READ)
+        return replace(again, verdict="unchecked", problem=told)
 
 
 def _finite(wide: Any, ours: Any) -> Any:

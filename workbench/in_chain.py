@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from workbench.accumulation import NAN_READ
+from workbench.accumulation import NAN_TOLD
 from workbench.alone import refused
 from workbench.judging import compare, compare_again, decides, excused, resized
 from workbench.mapping import Mapping, Row
@@ -170,7 +170,7 @@ def _excuse(
         return ""
     if decides(row.ops):
         return f"a decision in {row.path} flipped"
-    if alone.problem == NAN_READ:
+    if alone.problem in NAN_TOLD:
         return f"Paddle's NaN became a number in {row.path}, or a number NaN"
     if any(resized(made.get(value), moved.get(value)) for value in failed):
         return f"rounding alone changes the shape of {row.path}"

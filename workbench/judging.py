@@ -46,6 +46,13 @@ SUMS = {
     "reduce_as": "sum", "squared_l2_norm": "sum", "logsumexp": "mean", "var": "mean", "std": "mean",
 }  # fmt: skip
 
+#: Operators that Paddle computes partly in float32 whatever the program's dtype: weights of
+#: interpolation, exponents of norms, slopes, boxes, the angle of integers.
+FLOAT32_INSIDE = {
+    "linear_interp", "bilinear_interp", "trilinear_interp", "bicubic_interp", "interp_antialias",
+    "p_norm", "dist", "rrelu", "prior_box", "atan2",
+}  # fmt: skip
+
 #: An output that rounding moves by more than this much of its scale proves nothing.
 AMPLIFIED = 0.05
 
@@ -96,6 +103,16 @@ def sum_noise(ops: Iterable[str], read: torch.Tensor | None, made: Any) -> float
     largest = float(made.abs().max())  # of a group whose terms are larger than most
     size = max(size, largest) if math.isfinite(largest) else size
     noise = torch.finfo(made.dtype).eps * size * math.sqrt(terms / 12)
+    return noise if math.isfinite(noise) else 0.0
+
+
+def float32_noise(ops: Iterable[str], made: Any) -> float:
+    """The rounding of float32 in a float64 result, for operators of Paddle that have it inside."""
+    if not isinstance(made, torch.Tensor) or made.dtype != torch.float64 or not made.numel():
+        return 0.0
+    if not FLOAT32_INSIDE & {op.partition(".")[2] for op in ops}:
+        return 0.0
+    noise = torch.finfo(torch.float32).eps * float(made.abs().max())
     return noise if math.isfinite(noise) else 0.0
 
 

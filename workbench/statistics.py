@@ -224,8 +224,8 @@ def _spread(sample: np.ndarray, elements: int, scale: float) -> tuple[int, tuple
     """How many of all elements agree and the counts over `EDGES`, as in the sample."""
     each = elements // sample.size
     differing = sample[sample > 0]
-    logs = np.log10(differing / (scale or 1.0))
-    bins = (np.clip(logs, EDGES[0], EDGES[-1] - 1e-6) - EDGES[0]) / (EDGES[1] - EDGES[0])
+    parts = np.clip(differing / (scale or 1.0), 10.0 ** EDGES[0], 10.0 ** (EDGES[-1] - 1e-6))
+    bins = (np.log10(parts) - EDGES[0]) / (EDGES[1] - EDGES[0])
     counts = np.bincount(bins.astype(np.int64), minlength=len(EDGES) - 1) * each
     zeros = min((sample.size - differing.size) * each, elements - 1)
     return zeros, tuple(counts.tolist())

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import PaddleProcessError
-from workbench.paddle_side.environment import NEVER_IN_PLACE
+from workbench.paddle_side.environment import IN_ORDER, NEVER_IN_PLACE
 
 #: Environment variable that names another Python interpreter, one that has Paddle.
 PYTHON_VARIABLE = "PADDLE_PYTHON"
@@ -97,8 +97,8 @@ class PaddleProcess:
         root = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
         environment = {
-            **os.environ, **NEVER_IN_PLACE, "GLOG_minloglevel": "3", "PYTHONWARNINGS": "ignore",
-            "PYTHONPATH": path, **self.environment,
+            **os.environ, **NEVER_IN_PLACE, **IN_ORDER, "GLOG_minloglevel": "3",
+            "PYTHONWARNINGS": "ignore", "PYTHONPATH": path, **self.environment,
         }  # fmt: skip
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         try:
