@@ -19,6 +19,7 @@ from workbench.accumulation import (
     finite_noise,
     moved_products,
     nan_told,
+    one_by_one,
     without_nan,
 )
 from workbench.judging import compare
@@ -123,3 +124,60 @@ def test_nan_inside_the_model_is_told_and_not_called_wrong(tmp_path: Path) -> No
         wrong = migration.mapping.edit(relu.path, target="torch.sigmoid")
         migration.mapping = wrong
         assert migration.verify([x]).first_mismatch.path == relu.path  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("dim", "keepdim"), [((2, 3), True), ((2, 3), False), (3, False)])
+def test_equal_terms_are_rounded_to_one_side(dim: Any, keepdim: bool) -> None:
+    x = torch.full((2, 3, 272, 272), -0.5383)
+    naive = torch.from_numpy(np.cumsum(x.numpy().reshape(6, -1), 1)[:, -1].copy())
+    made = x.mean(dim, keepdim)
+    noise = one_by_one(x, made, dim, mean=True)
+    if dim != 3:
+        error = (naive.reshape(2, 3, -1)[0, 0] / 272**2 - x[0, 0, 0, 0]).abs()
+        assert noise == pytest.approx(float(error), rel=1e-2)
+        assert noise > 1e-4
+    assert one_by_one(x, made * 2, dim, mean=True) == noise  # a fault does not excuse itself
+    assert one_by_one(x, made[..., :1, :1], 9 if keepdim else "no", mean=True) in (0.0, noise)
+
+
+def test_a_mean_of_nearly_equal_terms_is_no_fault_and_a_wrong_one_is(tmp_path: Path) -> None:
+    class Mean(paddle.nn.Layer):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            return paddle.mean(x, [2, 3], keepdim=True)
+
+    spec = [paddle.static.InputSpec([1, 2, 256, 256], "float32")]
+    paddle.jit.save(Mean(), str(tmp_path / "m" / "inference"), input_spec=spec)
+    with wb.load(tmp_path / "m") as migration:
+        x = np.full((1, 2, 256, 256), 0.5383, np.float32)
+        assert migration.verify([x]).passed
+        row = migration.mapping.rows[0]
+        migration.mapping = migration.mapping.edit(row.path, target=".sum")
+        assert not migration.verify([x]).passed
+
+
+class _Masked(paddle.nn.Layer):  # type: ignore[misc]
+    """Attention in which one query may look nowhere."""
+
+    def forward(self, x: Any, mask: Any) -> Any:
+        scores = paddle.matmul(x, x, transpose_y=True) + mask
+        return paddle.matmul(paddle.nn.functional.softmax(scores), x)
+
+
+def test_a_softmax_of_nothing_is_told_and_not_called_wrong(tmp_path: Path) -> None:
+    spec = [
+        paddle.static.InputSpec([16, 4], "float32"),
+        paddle.static.InputSpec([16, 16], "float32"),
+    ]
+    paddle.jit.save(_Masked(), str(tmp_path / "m" / "inference"), input_spec=spec)
+    mask = np.where(np.tri(16, dtype=bool), 0, -np.inf).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
+    with wb.load(tmp_path / "m") as migration:
+        assert migration.verify([x, mask]).verdict != "unchecked"
+        mask[3] = -np.inf
+        found = migration.verify([x, mask])
+        assert found.passed, found.summary
+        assert (
+            "−inf" in next(layer for layer in found.layers if "softmax" in layer.path).alone.problem
+        )
+        migration.mapping = migration.mapping.edit("softmax", arguments={"dim": 0})
+        assert not migration.verify([x, mask]).passed

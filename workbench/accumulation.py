@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -99,6 +100,40 @@ def least_noise(result: Any, terms: float) -> float:
         return 0.0
     noise = torch.finfo(result.dtype).eps * math.sqrt(terms / 36) * float(result.abs().max())
     return noise if math.isfinite(noise) else 0.0
+
+
+def one_by_one(read: Any, made: Any, dim: Any, mean: bool) -> float:
+    """What adding one term after another in the terms' dtype does to a sum or mean over axes.
+
+    Nearly equal terms are rounded to the same side each time, so that the error grows with their
+    number. `dim` are the reduced axes if the call names them; 0 where they cannot be told. `made`
+    gives the shape only.
+    """
+    if not (isinstance(read, torch.Tensor) and isinstance(made, torch.Tensor)):
+        return 0.0
+    if read.dtype not in (torch.float32, torch.float64) or not made.numel() or not read.numel():
+        return 0.0
+    axes = _summed_axes(read, made, dim)
+    kept = [axis for axis in range(read.dim()) if axis not in axes]
+    terms = read.permute(*kept, *axes).flatten(len(kept)) if axes else read[..., None]
+    if not axes or terms.numel() != made.numel() * terms.shape[-1]:
+        return 0.0
+    added = np.add.accumulate(terms.contiguous().numpy(), -1)[..., -1]
+    error = float(np.abs(added - terms.sum(-1, dtype=torch.float64).numpy()).max())
+    error /= terms.shape[-1] if mean else 1
+    return error if math.isfinite(error) else 0.0
+
+
+def _summed_axes(read: torch.Tensor, made: torch.Tensor, dim: Any) -> tuple[int, ...]:
+    if read.dim() == made.dim():
+        pairs = enumerate(zip(read.shape, made.shape, strict=True))
+        return tuple(axis for axis, (old, new) in pairs if new == 1 != old)
+    if made.dim() == 0:
+        return tuple(range(read.dim()))
+    axes = dim if isinstance(dim, (tuple, list)) else (dim,)
+    if not all(isinstance(axis, int) for axis in axes):
+        return ()
+    return tuple(axis % read.dim() for axis in axes)
 
 
 def without_nan(ours: Any, theirs: Any) -> tuple[torch.Tensor, torch.Tensor] | None:

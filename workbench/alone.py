@@ -13,6 +13,7 @@ from workbench.accumulation import (
     least_noise,
     moved_products,
     nan_told,
+    one_by_one,
     weighted_terms,
     without_nan,
 )
@@ -22,6 +23,7 @@ from workbench.judging import (
     compare_again,
     first_line,
     float32_noise,
+    plain_sum,
     sum_noise,
     worst,
 )
@@ -99,10 +101,8 @@ class _Alone:
         check = worst(self._judged(wide, least))
         if not check.failed:
             return self._unrounded(check)
-        moved = self.runner.alone(self.row.path, self.paddles.get, mover=moved_products)
-        for value in self.row.values:
-            by = _moved_by(self.made.get(value), moved.get(value))
-            least[value] = max(least[value], by)
+        for value, noise in self._added_one_by_one().items():
+            least[value] = max(least[value], noise)
         check = worst(self._judged(wide, least))
         if check.failed and may_tie(self.row):
             check = self._without_ties(check, wide, least)
@@ -122,6 +122,16 @@ class _Alone:
             for v in self.row.values
             for ours in (self.made.get(v),)
         }
+
+    def _added_one_by_one(self) -> dict[Value, float]:
+        """What adding terms or products one after another does to each value."""
+        kind = plain_sum(self.row.ops, self.row.target)
+        if kind and self.row.reads:
+            (value, *_), dim = self.row.values, self.row.arguments.get("dim")
+            read = self.paddles.get(self.row.reads[0])
+            return {value: one_by_one(read, self.made.get(value), dim, kind == "mean")}
+        moved = self.runner.alone(self.row.path, self.paddles.get, mover=moved_products)
+        return {v: _moved_by(self.made.get(v), moved.get(v)) for v in self.row.values}
 
     def _judged(self, wide: dict[Value, Any], least: dict[Value, float]) -> list[Check]:
         return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,10 +47,11 @@ SUMS = {
 }  # fmt: skip
 
 #: Operators that Paddle computes partly in float32 whatever the program's dtype: weights of
-#: interpolation, exponents of norms, slopes, boxes, the angle of integers.
+#: interpolation, exponents of norms, slopes, boxes, the angle of integers, a series cut short.
 FLOAT32_INSIDE = {
     "linear_interp", "bilinear_interp", "trilinear_interp", "bicubic_interp", "interp_antialias",
-    "p_norm", "dist", "rrelu", "prior_box", "atan2",
+    "p_norm", "dist", "rrelu", "prior_box", "atan2", "label_smooth", "lp_pool2d", "renorm",
+    "polygamma", "self_dp_attention",
 }  # fmt: skip
 
 #: An output that rounding moves by more than this much of its scale proves nothing.
@@ -93,7 +94,7 @@ def sum_noise(ops: Iterable[str], read: torch.Tensor | None, made: Any) -> float
     grow to K·m, and their roundings add up to about eps · K·m · √(K / 12); K·m is the mean over all
     sums, or the largest sum if that is more.
     """
-    kinds = {SUMS[name] for op in ops if (name := op.partition(".")[2]) in SUMS}
+    kinds = sum_kinds(ops)
     if not kinds or read is None or not isinstance(made, torch.Tensor) or not made.numel():
         return 0.0
     if not made.is_floating_point() or not read.is_floating_point():
@@ -106,13 +107,29 @@ def sum_noise(ops: Iterable[str], read: torch.Tensor | None, made: Any) -> float
     return noise if math.isfinite(noise) else 0.0
 
 
+def sum_kinds(ops: Iterable[str]) -> set[str]:
+    """Whether operators add up many terms: "sum", "mean"; empty when they do not."""
+    return {SUMS[name] for op in ops if (name := op.partition(".")[2]) in SUMS}
+
+
+def plain_sum(ops: Sequence[str], target: str) -> str:
+    """The kind of a row that is just a sum or mean, as global average pooling is; else empty."""
+    name = ops[0].partition(".")[2] if len(ops) == 1 else ""
+    pooled = "avgpool" in target.lower().replace("_", "")
+    plain = pooled or name in ("mean", "mean_all", "sum", "reduce_as")
+    return SUMS.get(name, "") if plain else ""
+
+
 def float32_noise(ops: Iterable[str], made: Any) -> float:
     """The rounding of float32 in a float64 result, for operators of Paddle that have it inside."""
     if not isinstance(made, torch.Tensor) or made.dtype != torch.float64 or not made.numel():
         return 0.0
-    if not FLOAT32_INSIDE & {op.partition(".")[2] for op in ops}:
+    names = FLOAT32_INSIDE & {op.partition(".")[2] for op in ops}
+    if not names:
         return 0.0
     noise = torch.finfo(torch.float32).eps * float(made.abs().max())
+    if any("interp" in name for name in names):
+        noise *= max(1.0, max(made.shape) / 8)  # positions grow with the size
     return noise if math.isfinite(noise) else 0.0
 
 
