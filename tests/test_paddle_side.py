@@ -44,6 +44,18 @@ def test_death_during_a_request_is_told(data: Path) -> None:
         assert migration.verify(inputs).passed
 
 
+def test_a_crash_of_native_code_is_tried_once_more(data: Path) -> None:
+    with wb.load(data / "digits_classifier") as migration:
+        migration.paddle.ask("version")
+        pid = migration.paddle.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        threading.Timer(0.5, os.kill, (pid, signal.SIGSEGV)).start()
+        threading.Timer(0.6, os.kill, (pid, signal.SIGCONT)).start()
+        assert migration.verify(sample_inputs(migration.program)).passed
+        assert migration.paddle.pid != pid
+
+
 def test_missing_interpreter_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PYTHON_VARIABLE, "/nowhere/python")
     with pytest.raises(PaddleProcessError, match="cannot be started"):

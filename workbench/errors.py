@@ -35,7 +35,9 @@ class ConversionError(WorkbenchError):
 
 
 class PaddleProcessError(WorkbenchError):
-    """The Paddle process could not start, failed, or died."""
+    """The Paddle process could not start, failed, or died; `crashed` where native code crashed."""
+
+    crashed = False
 
 
 class UnsupportedOp(Exception):

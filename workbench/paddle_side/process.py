@@ -75,6 +75,15 @@ class PaddleProcess:
             raise PaddleProcessError(answer["error"], answer.get("hint", ""))
         return answer.get("result")
 
+    def ask_again(self, command: str, **arguments: Any) -> Any:
+        """As `ask`, and once more when the process crashed: now and then Paddle's executor does."""
+        try:
+            return self.ask(command, **arguments)
+        except PaddleProcessError as error:
+            if not error.crashed:
+                raise
+        return self.ask(command, **arguments)
+
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
@@ -147,11 +156,13 @@ class PaddleProcess:
             )
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         told = f"\nLast words of the process:\n{tail.strip()}" if tail.strip() else ""
-        return PaddleProcessError(
+        error = PaddleProcessError(
             f"The Paddle process died ({how}) while it served '{command}'.{told}",
             "Your session and edits are safe. Try again; if it dies again, run the model with "
             "Paddle alone to see whether it works there.",
         )
+        error.crashed = code < 0 and -code != signal.SIGKILL  # that is how memory runs out
+        return error
 
     def _log_tail(self) -> str:
         if self._log is None:

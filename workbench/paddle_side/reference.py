@@ -116,7 +116,7 @@ def record(
             for value in dict.fromkeys(found)
             if _can_be_had(value) and _place(program, value) is not None
         ]
-    stored = process.ask(
+    stored = process.ask_again(
         "run",
         program=str(program.source),
         params=str(program.params_file) if program.params_file else None,
