@@ -16,7 +16,7 @@ from workbench.passes import run_passes
 from workbench.program import Program
 from workbench.progress import progress
 from workbench.readers.load import Loaded, load_program
-from workbench.revealing import chosen_samples, described
+from workbench.revealing import chosen_samples
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
 
@@ -227,13 +227,11 @@ class Migration:
         from workbench.verify import verify
 
         module = self.convert()
-        samples, notes = chosen_samples(self.program, inputs, self.paddle, thorough, nan)
-        arrays = [sample.arrays for sample in samples]
-        found, self.references = verify(self.mapping, module, arrays, self.paddle, progress)
-        found, self.probed = probed(
+        samples = chosen_samples(self.program, inputs, thorough, nan)
+        found, self.references = verify(self.mapping, module, samples, self.paddle, progress)
+        self.verification, self.probed = probed(
             self.mapping, module, found, self.references, self.paddle, thorough, progress
         )
-        self.verification = described(found, samples, notes)
         return self.explained()
 
     def check_scopes(self) -> Verification:

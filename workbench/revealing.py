@@ -6,20 +6,14 @@ values, many equal values, padding tokens, the ends of the vocabulary, and NaN o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from workbench.errors import PaddleProcessError
 from workbench.inputs import SIZES, input_sets, is_dynamic, sample_inputs, vocabulary
-from workbench.paddle_side.predict import predict
-from workbench.paddle_side.process import PaddleProcess
 from workbench.program import Program, Value, is_float, is_integer
-
-if TYPE_CHECKING:  # it needs torch, which importing the workbench must not
-    from workbench.verification import Verification
 
 #: Odd sizes; the second set where the network needs multiples of 32.
 ODD = ({"batch": 3, "height": 125, "width": 171, "length": 7},
@@ -32,54 +26,31 @@ Change = Callable[[Program, Value, np.ndarray, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Inputs for one run, in feed order, and what they are meant to show."""
+    """Inputs for one run, in feed order, and what they are meant to show.
+
+    Those that the model must take are `required`; of others it is told that Paddle refused them.
+    """
 
     told: str
     arrays: list[np.ndarray]
+    required: bool = False
 
 
-def chosen_samples(
-    program: Program, inputs: Any, process: PaddleProcess, thorough: bool, nan: bool
-) -> tuple[list[Sample], tuple[str, ...]]:
-    """The runs of a verification, and what Paddle refused, in words.
+def chosen_samples(program: Program, inputs: Any, thorough: bool, nan: bool) -> list[Sample]:
+    """The inputs of a verification: the person's, or plain ones of our own.
 
-    They are the person's inputs or plain ones of our own, and with `thorough` or `nan` those that
-    reveal more. Only the person's, or else the first, must be fit for the model.
+    With `thorough` or `nan` those follow that reveal more. Only the person's, or else the first,
+    are required. Raises `InputError` when the person's do not fit.
     """
-    given = [] if inputs is None else input_sets(program, inputs)
-    samples = [Sample("given" if thorough or nan else "", arrays) for arrays in given]
+    found = []
+    if inputs is not None:
+        told = "given" if thorough or nan else ""
+        found = [Sample(told, arrays, required=True) for arrays in input_sets(program, inputs)]
     if thorough or nan:
-        return _fit(program, samples, revealing_inputs(program, nan), process)
-    if given:
-        return samples, ()
-    plain = [Sample("", arrays) for arrays in input_sets(program)]
-    return _fit(program, samples, plain, process)
-
-
-def _fit(
-    program: Program, samples: list[Sample], others: Sequence[Sample], process: PaddleProcess
-) -> tuple[list[Sample], tuple[str, ...]]:
-    """The samples and those others that Paddle takes; the first of all is not asked."""
-    notes = []
-    for sample in others:
-        if samples:
-            try:
-                list(predict(process, program, [sample.arrays]))
-            except PaddleProcessError as error:
-                shapes = ", ".join(str(list(array.shape)) for array in sample.arrays)
-                told = sample.told or "sample inputs"
-                why = error.message.splitlines()[0][:200]
-                notes.append(f"Paddle does not take {told} {shapes}, left out: {why}")
-                continue
-        samples.append(sample)
-    return samples, tuple(notes)
-
-
-def described(found: Verification, samples: Sequence[Sample], notes: Sequence[str]) -> Verification:
-    """The verification on these samples, saying of each run what it is meant to show."""
-    runs = zip(found.runs, samples, strict=True)
-    told = tuple(replace(run, told=sample.told) for run, sample in runs)
-    return replace(found, runs=told, notes=(*found.notes, *notes))
+        found += revealing_inputs(program, nan)
+    elif inputs is None:
+        found += [Sample("", arrays) for arrays in input_sets(program)]
+    return [replace(found[0], required=True), *found[1:]]
 
 
 def revealing_inputs(program: Program, nan: bool = False, seed: int = 0) -> list[Sample]:

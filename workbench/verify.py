@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-import numpy as np
 from torch import fx
 
 from workbench.block_rows import values_inside
+from workbench.errors import PaddleProcessError
 from workbench.integrity import check_integrity
 from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
 from workbench.program import Program, Value
+from workbench.revealing import Sample
 from workbench.row_runner import RowRunner, untouched
 from workbench.run_checks import Progress, RunChecks
 from workbench.scope_checks import scopes_in_chain
@@ -33,26 +35,46 @@ _STATISTICS = {"pd_op.batch_norm_", "pd_op.sync_batch_norm_"}
 def verify(
     mapping: Mapping,
     module: fx.GraphModule,
-    inputs: Sequence[Sequence[np.ndarray]],
+    samples: Sequence[Sample],
     process: PaddleProcess,
     progress: Progress = lambda items, _: items,
 ) -> tuple[Verification, tuple[Reference, ...]]:
-    """Compare the module with Paddle on each set of inputs; returns Paddle's values too.
+    """Compare the module with Paddle on each sample; returns Paddle's values too.
 
-    `inputs` holds, for each run, one array per model input in feed order. Raises
-    `PaddleProcessError` when Paddle cannot run the program on them.
+    Raises `PaddleProcessError` when Paddle cannot run the program on a sample that is required.
     """
     start = time.perf_counter()
+    recorded, refused = _recorded(mapping, samples, process)
+    references = tuple(reference for _, reference in recorded)
+    found = check_references(mapping, module, references, progress)
+    pairs = zip(found, recorded, strict=True)
+    runs = tuple(replace(run, told=sample.told) for run, (sample, _) in pairs)
+    scopes = scopes_in_chain(mapping, runs)
+    notes = (*_mistakes(mapping), *refused)
+    return Verification(runs, time.perf_counter() - start, notes, scopes=scopes), references
+
+
+def _recorded(
+    mapping: Mapping, samples: Sequence[Sample], process: PaddleProcess
+) -> tuple[list[tuple[Sample, Reference]], list[str]]:
+    """Paddle's values for the samples that it takes, and which it refused, in words."""
     wanted = [value for row in mapping.rows for value in (*row.values, *row.reads)]
     wanted += mapping.program.outputs
     inside = values_inside(mapping)
-    references = tuple(
-        record(process, mapping.program, arrays, wanted, inside) for arrays in inputs
-    )
-    runs = check_references(mapping, module, references, progress)
-    scopes = scopes_in_chain(mapping, runs)
-    elapsed = time.perf_counter() - start
-    return Verification(runs, elapsed, _mistakes(mapping), scopes=scopes), references
+    taken, refused = [], []
+    for sample in samples:
+        try:
+            reference = record(process, mapping.program, sample.arrays, wanted, inside)
+        except PaddleProcessError as error:
+            if sample.required:
+                raise
+            shapes = ", ".join(str(list(array.shape)) for array in sample.arrays)
+            told = sample.told or "sample inputs"
+            why = error.message.splitlines()[0][:200]
+            refused.append(f"Paddle does not take {told} {shapes}, left out: {why}")
+        else:
+            taken.append((sample, reference))
+    return taken, refused
 
 
 def _mistakes(mapping: Mapping) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ import traitlets
 
 from workbench.editing.file import EditFile
 from workbench.errors import WorkbenchError
-from workbench.inputs import input_sets
 from workbench.notebook import selection
 from workbench.notebook.fallback import StillWidget
 from workbench.notebook.jobs import kernel_jobs
@@ -23,6 +22,7 @@ from workbench.notebook.model import EditorModel
 from workbench.notebook.session import Session
 from workbench.notebook.static import table_html
 from workbench.notebook.wire import Json
+from workbench.revealing import chosen_samples
 
 if TYPE_CHECKING:
     from workbench.migration import Migration
@@ -197,7 +197,8 @@ def _verifier(reference: Any) -> Callable[[Callable[[int, int, str], None]], Ver
         from workbench.verify import verify
 
         migration = reference()
-        inputs = [one.inputs for one in migration.references] or input_sets(migration.program)
+        before = [one.inputs for one in migration.references] or None
+        samples = chosen_samples(migration.program, before, thorough=False, nan=False)
 
         def progress(items: Iterable[Any], label: str) -> Iterable[Any]:
             every = list(items)
@@ -208,7 +209,7 @@ def _verifier(reference: Any) -> Callable[[Callable[[int, int, str], None]], Ver
 
         module = migration.convert()
         with PaddleProcess() as process:
-            found = verify(migration.mapping, module, inputs, process, progress)
+            found = verify(migration.mapping, module, samples, process, progress)
         migration.verification, migration.references = found
         return migration.explained()  # type: ignore[no-any-return]
 
