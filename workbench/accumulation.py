@@ -33,9 +33,7 @@ def moved_products(
 ) -> Any:
     """The result of a convolution, linear layer or matmul, moved by its accumulated rounding.
 
-    A kernel that adds K products one after another rounds every partial sum. With final sum Y and
-    sum of squared products Q, the partial sums have the mean square Y²/3 + Q/2, so the roundings
-    add up to about eps · √(K / 12) · √(Y²/3 + Q/2). Other nodes' results come back as they are.
+    Other nodes' results come back as they are.
     """
     if not isinstance(result, torch.Tensor) or result.dtype not in (torch.float32, torch.float64):
         return result
@@ -43,11 +41,23 @@ def moved_products(
     if found is None:
         return result
     squares, terms = found
-    size = torch.sqrt(result.square() / 3 + squares.abs() / 2)
-    size *= torch.finfo(result.dtype).eps * math.sqrt(terms / 12)
+    size = accumulated(result, squares, terms, result.dtype)
     generator = torch.Generator().manual_seed(result.numel())
     sign = torch.randint(0, 2, result.shape, generator=generator).to(result.dtype) * 2 - 1
     return result + sign * size
+
+
+def accumulated(
+    sums: torch.Tensor, squares: torch.Tensor, terms: float, dtype: torch.dtype
+) -> torch.Tensor:
+    """The rounding of sums whose K terms are added one after another in `dtype`.
+
+    Every partial sum is rounded. With the final sum Y and the sum of squared terms Q, partial sums
+    have the mean square Y²/3 + Q/2, so that their roundings add up to about
+    eps · √(K / 12) · √(Y²/3 + Q/2).
+    """
+    size = torch.sqrt(sums.square() / 3 + squares.abs() / 2)
+    return size * (torch.finfo(dtype).eps * math.sqrt(terms / 12))
 
 
 def _squared(

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import fx
 
+from workbench.accumulation import accumulated
 from workbench.backward import Backward, Change, backward
 from workbench.paddle_side.gradient_reference import GradientReference, value_stem
 from workbench.paddle_side.reference import Reference
@@ -142,16 +143,13 @@ def _moved(tensor: torch.Tensor | None, seed: int) -> torch.Tensor | None:
 def sum_noise(found: torch.Tensor, signed: list[torch.Tensor], terms: float) -> float:
     """What adding up `terms` terms one after another may do to a gradient.
 
-    Paddle's kernels add so where torch adds in pairs and loses almost nothing. With the sum Y and
-    the sum of squared terms Q, partial sums have the mean square Y²/3 + Q/2, and their roundings
-    add up to about eps · √(K / 12) · √(Y²/3 + Q/2). Q is the mean square of the same sum with
-    random signs.
+    Paddle's kernels add so where torch adds in pairs and loses almost nothing. The sum of squared
+    terms is the mean square of the same sum with random signs; see `accumulation.accumulated`.
     """
     if terms < 2 or not signed or not found.is_floating_point() or not found.numel():
         return 0.0
     squares = torch.stack([one.double() ** 2 for one in signed]).mean(0)
-    size = torch.sqrt(found.double() ** 2 / 3 + squares / 2).max()
-    noise = torch.finfo(found.dtype).eps * math.sqrt(terms / 12) * float(size)
+    noise = float(accumulated(found.double(), squares, terms, found.dtype).max())
     return noise if math.isfinite(noise) else 0.0
 
 

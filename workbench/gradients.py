@@ -28,9 +28,11 @@ from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
 from workbench.paddle_values import reference_tensor
 from workbench.parameter_pieces import Piece, parameter_pieces
-from workbench.program import Value
+from workbench.program import Program, Value
 from workbench.roots import Roots, find_roots
-from workbench.verify import overwritten
+
+#: In-place operators whose first operand is only read.
+_STATISTICS = {"pd_op.batch_norm_", "pd_op.sync_batch_norm_"}
 
 
 def gradient_parity(
@@ -66,11 +68,10 @@ def _parity(
 ) -> GradientParity:
     start = time.perf_counter()
     program = mapping.program
-    lost = overwritten(program)
+    lost = _overwritten(program)
     read = [value for row in mapping.rows for value in (*row.values, *row.reads)]
     roots = find_roots(process, program, read)
-    kept = [value for value in read if value not in lost]
-    reference = record(process, program, inputs, [*kept, *program.outputs, *roots.values])
+    reference = record(process, program, inputs, [*read, *program.outputs, *roots.values])
     cotangents = {
         value: _cotangent(reference, value, seed + number)
         for number, value in enumerate(roots.values)
@@ -127,3 +128,17 @@ def _parts(name: str, pieces: Iterable[Piece]) -> bool:
     """True when the pieces of a parameter are different parts of it."""
     weights = [piece.weight for piece in pieces if piece.weight.parameter == name]
     return all(any(isinstance(step, Sliced) for step in weight.steps) for weight in weights)
+
+
+def _overwritten(program: Program) -> set[Value]:
+    """Values whose memory is written to after they were made: their gradients are not asked for.
+
+    In-place operators write into their first operand, a loop into the values that it starts from.
+    """
+    found: set[Value] = set()
+    for op in program.walk():
+        if op.name == "pd_op.while":
+            found.update(op.operands)
+        elif op.name.endswith("_") and op.name not in _STATISTICS:
+            found.update(list(op.operands)[:1])
+    return found

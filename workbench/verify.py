@@ -21,15 +21,11 @@ from workbench.integrity import check_integrity
 from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
-from workbench.program import Program, Value
 from workbench.revealing import Sample
 from workbench.row_runner import RowRunner, untouched
 from workbench.run_checks import Progress, RunChecks
 from workbench.scope_checks import scopes_in_chain
 from workbench.verification import Check, Run, Verification
-
-#: In-place operators whose first operand is only read.
-_STATISTICS = {"pd_op.batch_norm_", "pd_op.sync_batch_norm_"}
 
 
 def verify(
@@ -87,22 +83,6 @@ def _mistakes(mapping: Mapping) -> tuple[str, ...]:
     return (
         f"{told} These are not compared, and the check goes on with Paddle's values after them.",
     )
-
-
-def overwritten(program: Program) -> set[Value]:
-    """Values whose memory is written to after they were made.
-
-    In-place operators write into their first operand, a loop into the values that it starts from.
-    Paddle hands values over at the end of a run, so of these it would hand over what was written
-    later. They are computed from the values before them instead.
-    """
-    found: set[Value] = set()
-    for op in program.walk():
-        if op.name == "pd_op.while":
-            found.update(op.operands)
-        elif op.name.endswith("_") and op.name not in _STATISTICS:
-            found.update(list(op.operands)[:1])
-    return found
 
 
 def check_references(
