@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from workbench.judging import amplified, judge
+from workbench.judging import amplified, judge, kernel_noise
 from workbench.statistics import error_stats
 
 
@@ -21,3 +22,25 @@ def test_a_loose_tolerance_alone_is_judged() -> None:
     theirs = torch.linspace(-1, 1, 100)
     check = judge(error_stats(theirs + 1e-3, theirs), 1.0, theirs.dtype)
     assert amplified(check, theirs.dtype) is check
+
+
+def test_an_output_of_zeros_has_no_scale_to_move_by() -> None:
+    zeros = torch.zeros(4)
+    check = judge(error_stats(zeros + 1e-9, zeros), 1e-8, zeros.dtype)
+    assert check.verdict == "rounding"
+    assert amplified(check, zeros.dtype) is check
+
+
+def test_rounding_inside_kernels() -> None:
+    steps = torch.arange(0, 1000, 0.1)
+    added = torch.from_numpy(np.add.accumulate(np.full(9999, 0.1, np.float32)))
+    error = float((steps[1:] - added).abs().max())
+    noise = kernel_noise(("pd_op.arange",), steps)
+    assert error / 2 < noise < error * 2
+    assert kernel_noise(("pd_op.arange",), torch.arange(1000.0)) == 0  # whole steps are exact
+    assert kernel_noise(("pd_op.arange",), torch.arange(1000)) == 0
+    assert 0 < kernel_noise(("pd_op.logsigmoid",), torch.tensor([-1e-9])) < 1e-7
+    wide = torch.ones(3, dtype=torch.float64)
+    assert kernel_noise(("pd_op.p_norm",), wide) > 1e-8
+    assert kernel_noise(("pd_op.p_norm",), wide.float()) == 0
+    assert kernel_noise(("pd_op.relu",), wide) == 0

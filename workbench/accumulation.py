@@ -146,6 +146,18 @@ def _summed_axes(read: torch.Tensor, made: torch.Tensor, dim: Any) -> tuple[int,
     return tuple(axis % read.dim() for axis in axes)
 
 
+def steps_noise(made: Any) -> float:
+    """What adding the step again and again, as Paddle's arange does, makes of a range of floats."""
+    if not isinstance(made, torch.Tensor) or not made.is_floating_point() or made.numel() < 3:
+        return 0.0
+    exact = made.double().flatten().numpy()
+    steps = np.full(exact.size, (exact[-1] - exact[0]) / (exact.size - 1))
+    steps[0] = exact[0]
+    dtype = np.float64 if made.dtype == torch.float64 else np.float32
+    error = float(np.abs(np.add.accumulate(steps.astype(dtype)) - exact).max())
+    return error if math.isfinite(error) else 0.0
+
+
 def without_nan(ours: Any, theirs: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
     """Both tensors with zeros where exactly one is NaN; None when there is no such place."""
     if not (isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor)):

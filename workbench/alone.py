@@ -22,7 +22,7 @@ from workbench.judging import (
     compare,
     compare_again,
     first_line,
-    float32_noise,
+    kernel_noise,
     plain_sum,
     sum_noise,
     worst,
@@ -118,7 +118,7 @@ class _Alone:
         ops = self.row.ops
         terms = max(map(weighted_terms, self.runner.layers(self.row.path)), default=0.0)
         return {
-            v: max(sum_noise(ops, first, ours), least_noise(ours, terms), float32_noise(ops, ours))
+            v: max(sum_noise(ops, first, ours), least_noise(ours, terms), kernel_noise(ops, ours))
             for v in self.row.values
             for ours in (self.made.get(v),)
         }

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from workbench.accumulation import steps_noise
 from workbench.statistics import (
     ErrorStats,
     Magnitude,
@@ -120,12 +121,17 @@ def plain_sum(ops: Sequence[str], target: str) -> str:
     return SUMS.get(name, "") if plain else ""
 
 
-def float32_noise(ops: Iterable[str], made: Any) -> float:
-    """The rounding of float32 in a float64 result, for operators of Paddle that have it inside."""
-    if not isinstance(made, torch.Tensor) or made.dtype != torch.float64 or not made.numel():
+def kernel_noise(ops: Iterable[str], made: Any) -> float:
+    """Rounding inside Paddle's kernels that the result's dtype and size do not show."""
+    if not isinstance(made, torch.Tensor) or not made.is_floating_point() or not made.numel():
         return 0.0
-    names = FLOAT32_INSIDE & {op.partition(".")[2] for op in ops}
-    if not names:
+    names = {op.partition(".")[2] for op in ops}
+    if "arange" in names:
+        return steps_noise(made)
+    if "logsigmoid" in names:  # 1 + exp(-x) is rounded, where torch calls log1p
+        return torch.finfo(made.dtype).eps / 4
+    names &= FLOAT32_INSIDE
+    if made.dtype != torch.float64 or not names:
         return 0.0
     noise = torch.finfo(torch.float32).eps * float(made.abs().max())
     if any("interp" in name for name in names):
@@ -158,7 +164,7 @@ def excused(check: Check, why: str) -> Check:
 
 def amplified(check: Check, dtype: torch.dtype) -> Check:
     """No verdict on an output that rounding alone moves by much of its scale."""
-    if check.verdict != "rounding" or check.error is None:
+    if check.verdict != "rounding" or check.error is None or not check.error.scale:
         return check
     moved = check.error.scale * max(AMPLIFIED, 64 * torch.finfo(dtype).eps)
     if check.error.max_abs <= moved:
