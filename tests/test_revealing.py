@@ -11,7 +11,7 @@ import workbench as wb
 from tests.oracle.case import case, f32
 from tests.oracle.check import run_paddle
 from tests.small_programs import ProgramMaker
-from workbench import revealing
+from workbench import revealing, verify
 from workbench.errors import PaddleProcessError
 from workbench.paddle_side.process import PaddleProcess
 from workbench.program import Program
@@ -96,6 +96,18 @@ def test_a_second_size_that_the_model_cannot_take_is_left_out(
         found = migration.verify()
         assert len(found.runs) == 1
         assert any("does not take sample inputs [2, 5], [4, 3]" in note for note in found.notes)
+
+
+def test_runs_for_which_the_disk_has_no_room_are_left_out(
+    data: Path, worker: PaddleProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migration = wb.load(data / "digits_classifier")
+    migration._process = worker
+    monkeypatch.setattr(verify, "_free", lambda: 1_000_000)
+    found = migration.verify()
+    assert found.passed
+    assert len(found.runs) == 1
+    assert any("Set TMPDIR" in note and "0.0 GB left" in note for note in found.notes)
 
 
 def test_torch_is_not_blamed_for_refusing_an_empty_tensor(

@@ -9,6 +9,8 @@ as large as the one measured there, and shows how far the rest moves.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -27,6 +29,9 @@ from workbench.run_checks import Progress, RunChecks
 from workbench.scope_checks import scopes_in_chain
 from workbench.verification import Check, Run, Verification
 
+#: A further run needs so many times the room on disk that the largest one took.
+ROOM = 2
+
 
 def verify(
     mapping: Mapping,
@@ -40,7 +45,7 @@ def verify(
     Raises `PaddleProcessError` when Paddle cannot run the program on a sample that is required.
     """
     start = time.perf_counter()
-    recorded, refused = _recorded(mapping, samples, process)
+    recorded, refused = _recorded(mapping, samples, process, progress)
     references = tuple(reference for _, reference in recorded)
     found = check_references(mapping, module, references, progress)
     pairs = zip(found, recorded, strict=True)
@@ -51,26 +56,42 @@ def verify(
 
 
 def _recorded(
-    mapping: Mapping, samples: Sequence[Sample], process: PaddleProcess
+    mapping: Mapping, samples: Sequence[Sample], process: PaddleProcess, progress: Progress
 ) -> tuple[list[tuple[Sample, Reference]], list[str]]:
-    """Paddle's values for the samples that it takes, and which it refused, in words."""
+    """Paddle's values for the samples that it takes, and which were left out, in words."""
     wanted = [value for row in mapping.rows for value in (*row.values, *row.reads)]
     wanted += mapping.program.outputs
     inside = values_inside(mapping)
-    taken, refused = [], []
-    for sample in samples:
+    taken: list[tuple[Sample, Reference]] = []
+    left_out = []
+    for sample in progress(samples, "running Paddle"):
+        shapes = ", ".join(str(list(array.shape)) for array in sample.arrays)
+        told = f"{sample.told or 'sample inputs'} {shapes}"
+        largest = max((reference.nbytes for _, reference in taken), default=0)
+        if not sample.required and _free() < ROOM * largest:
+            left_out.append(f"{told} were left out: {_no_room(largest)}")
+            continue
         try:
             reference = record(process, mapping.program, sample.arrays, wanted, inside)
         except PaddleProcessError as error:
             if sample.required:
                 raise
-            shapes = ", ".join(str(list(array.shape)) for array in sample.arrays)
-            told = sample.told or "sample inputs"
             why = error.message.splitlines()[0][:200]
-            refused.append(f"Paddle does not take {told} {shapes}, left out: {why}")
+            left_out.append(f"Paddle does not take {told}, left out: {why}")
         else:
             taken.append((sample, reference))
-    return taken, refused
+    return taken, left_out
+
+
+def _free() -> int:
+    return shutil.disk_usage(tempfile.gettempdir()).free
+
+
+def _no_room(needed: int) -> str:
+    return (
+        f"Paddle's values of one run take {needed / 1e9:.1f} GB, and {tempfile.gettempdir()} has "
+        f"{_free() / 1e9:.1f} GB left. Set TMPDIR to a folder with more room."
+    )
 
 
 def _mistakes(mapping: Mapping) -> tuple[str, ...]:

@@ -64,6 +64,11 @@ class Reference:
         """
         return mapped(self.folder / f"v{value.id}{self._ending}.npy")
 
+    @property
+    def nbytes(self) -> int:
+        """What the values take on disk."""
+        return sum(file.stat().st_size for file in self.folder.iterdir())
+
     def described(self, program: Program) -> tuple[str, ...]:
         """The inputs by name with their shapes."""
         pairs = zip(program.inputs, self.inputs, strict=True)
