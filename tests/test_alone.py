@@ -19,6 +19,8 @@ from workbench.accumulation import (
     finite_noise,
     moved_products,
     nan_told,
+    norm_noise,
+    normalised_terms,
     one_by_one,
     without_nan,
 )
@@ -181,3 +183,26 @@ def test_a_softmax_of_nothing_is_told_and_not_called_wrong(tmp_path: Path) -> No
         )
         migration.mapping = migration.mapping.edit("softmax", arguments={"dim": 0})
         assert not migration.verify([x, mask]).passed
+
+
+def test_normalisation_of_repeated_numbers_has_the_rounding_of_its_sums(tmp_path: Path) -> None:
+    class Norm(paddle.nn.Layer):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            return paddle.nn.functional.instance_norm(x)
+
+    spec = [paddle.static.InputSpec([2, 4, 96, 192], "float32")]
+    paddle.jit.save(Norm(), str(tmp_path / "m" / "inference"), input_spec=spec)
+    x = np.round(np.random.default_rng(0).normal(0.5, 1, (2, 4, 96, 192)) * 2).astype(np.float32)
+    x[:, 0] = 0.1
+    x[:, 0, 0, 0] = 0.2
+    with wb.load(tmp_path / "m") as migration:
+        found = migration.verify([x / 2])
+        assert found.passed, found.summary
+        (row,) = (row for row in migration.mapping.rows if "instance_norm" in row.path)
+        assert row.op is not None
+        terms = normalised_terms(row.op, torch.from_numpy(x))
+        assert terms == 96 * 192
+        assert 0 < norm_noise(torch.from_numpy(x), terms, 1e-5) < 1e-3
+        assert norm_noise(torch.from_numpy(x), 7, 1e-5) == 0
+        migration.mapping = migration.mapping.edit(row.path, arguments={"eps": 1e-4})
+        assert not migration.verify([x / 2]).passed

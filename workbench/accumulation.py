@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from workbench.program import Op
+
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _MATMULS = {torch.matmul, torch.bmm, torch.mm}
@@ -144,6 +146,50 @@ def _summed_axes(read: torch.Tensor, made: torch.Tensor, dim: Any) -> tuple[int,
     if not all(isinstance(axis, int) for axis in axes):
         return ()
     return tuple(axis % read.dim() for axis in axes)
+
+
+def norm_noise(read: Any, terms: int, epsilon: float) -> float:
+    """What adding term after term does to a normalisation, relative to its result's scale.
+
+    `terms` follow each other in memory for each mean and variance. The error of the mean counts in
+    standard deviations, that of the variance half.
+    """
+    if not isinstance(read, torch.Tensor) or read.dtype not in (torch.float32, torch.float64):
+        return 0.0
+    if terms < 2 or not read.numel() or read.numel() % terms:
+        return 0.0
+    groups = read.contiguous().view(-1, terms).numpy()
+    exact = groups.mean(-1, keepdims=True, dtype=np.float64)
+    variance = groups.var(-1, keepdims=True, dtype=np.float64)
+    squares = (groups - exact.astype(groups.dtype)) ** 2
+    mean, spread = (
+        _added(each) / terms - true for each, true in ((groups, exact), (squares, variance))
+    )
+    error = np.abs(mean) / np.sqrt(variance + epsilon) + np.abs(spread) / (variance + epsilon) / 2
+    return float(error.max()) if np.isfinite(error).all() else 0.0
+
+
+def _added(groups: np.ndarray) -> np.ndarray:
+    """Sums of rows, added in eight lanes as the kernels of these operators do."""
+    lanes = groups.shape[-1] // 8 * 8
+    rest: np.ndarray = groups[:, lanes:].sum(-1, keepdims=True)
+    if not lanes:
+        return rest
+    parts = np.add.accumulate(groups[:, :lanes].reshape(len(groups), -1, 8), 1)[:, -1]
+    added: np.ndarray = parts.sum(-1, keepdims=True) + rest
+    return added
+
+
+def normalised_terms(op: Op, read: torch.Tensor) -> int:
+    """How many elements an instance, layer or group norm takes one mean of; 0 for other layers."""
+    shape, name = read.shape, op.short_name
+    if name == "instance_norm":
+        return math.prod(shape[2:])
+    if name == "layer_norm":
+        return math.prod(shape[int(op.attributes.get("begin_norm_axis", 1)) :])
+    if name == "group_norm" and len(shape) > 1:
+        return math.prod(shape[1:]) // max(int(op.attributes.get("groups", 1)), 1)
+    return 0
 
 
 def steps_noise(made: Any) -> float:

@@ -13,6 +13,8 @@ from workbench.accumulation import (
     least_noise,
     moved_products,
     nan_told,
+    norm_noise,
+    normalised_terms,
     one_by_one,
     weighted_terms,
     without_nan,
@@ -125,11 +127,17 @@ class _Alone:
 
     def _added_one_by_one(self) -> dict[Value, float]:
         """What adding terms or products one after another does to each value."""
-        kind = plain_sum(self.row.ops, self.row.target)
-        if kind and self.row.reads:
-            (value, *_), dim = self.row.values, self.row.arguments.get("dim")
-            read = self.paddles.get(self.row.reads[0])
+        row = self.row
+        read = self.paddles.get(row.reads[0]) if row.reads else None
+        kind = plain_sum(row.ops, row.target)
+        if kind:
+            (value, *_), dim = row.values, row.arguments.get("dim")
             return {value: one_by_one(read, self.made.get(value), dim, kind == "mean")}
+        terms = normalised_terms(row.op, read) if row.op is not None and read is not None else 0
+        if terms and row.op is not None:
+            noise = norm_noise(read, terms, float(row.op.attributes.get("epsilon", 1e-5)))
+            checks = ((value, self.plain[value].error) for value in row.values)
+            return {value: noise * error.scale for value, error in checks if error is not None}
         moved = self.runner.alone(self.row.path, self.paddles.get, mover=moved_products)
         return {v: _moved_by(self.made.get(v), moved.get(v)) for v in self.row.values}
 

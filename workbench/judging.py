@@ -47,10 +47,9 @@ SUMS = {
     "reduce_as": "sum", "squared_l2_norm": "sum", "logsumexp": "mean", "var": "mean", "std": "mean",
 }  # fmt: skip
 
-#: Operators that Paddle computes partly in float32 whatever the program's dtype: weights of
-#: interpolation, exponents of norms, slopes, boxes, the angle of integers, a series cut short.
+#: Operators that Paddle computes partly in float32 whatever the program's dtype: exponents of
+#: norms, slopes, boxes, the angle of integers, a series cut short.
 FLOAT32_INSIDE = {
-    "linear_interp", "bilinear_interp", "trilinear_interp", "bicubic_interp", "interp_antialias",
     "p_norm", "dist", "rrelu", "prior_box", "atan2", "label_smooth", "lp_pool2d", "renorm",
     "polygamma", "self_dp_attention",
 }  # fmt: skip
@@ -128,14 +127,16 @@ def kernel_noise(ops: Iterable[str], made: Any) -> float:
     names = {op.partition(".")[2] for op in ops}
     if "arange" in names:
         return steps_noise(made)
+    if any("interp" in name for name in names):
+        epsilon = torch.finfo(torch.float32 if made.dtype == torch.float64 else made.dtype).eps
+        noise = epsilon * float(made.abs().max()) * max(1.0, max(made.shape) / 8)
+        return noise if math.isfinite(noise) else 0.0  # positions are rounded, which grow with size
     if "logsigmoid" in names:  # 1 + exp(-x) is rounded, where torch calls log1p
         return torch.finfo(made.dtype).eps / 4
     names &= FLOAT32_INSIDE
     if made.dtype != torch.float64 or not names:
         return 0.0
     noise = torch.finfo(torch.float32).eps * float(made.abs().max())
-    if any("interp" in name for name in names):
-        noise *= max(1.0, max(made.shape) / 8)  # positions grow with the size
     return noise if math.isfinite(noise) else 0.0
 
 

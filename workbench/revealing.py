@@ -139,9 +139,11 @@ def _nan(array: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return changed
 
 
-def _padded(_: Program, value: Value, array: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Token 0 in the second half of every sequence."""
-    if not is_integer(value.dtype) or array.ndim < 2:
+def _padded(
+    program: Program, value: Value, array: np.ndarray, random: np.random.Generator
+) -> np.ndarray:
+    """Token 0 in the second half of every sequence; other integers may be lengths or labels."""
+    if not is_integer(value.dtype) or array.ndim < 2 or not vocabulary(program, value):
         return array
     changed = array.copy()
     changed[:, array.shape[1] // 2 :] = 0

@@ -7,7 +7,6 @@ write over it later), and values inside `if` and `while` blocks can be had too.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,26 @@ from workbench.paddle_side.saved import store_one
 
 #: So many runs of a block are stored: the first often starts from zeros, which prove little.
 BLOCK_RUNS = 2
-#: Paddle knows operators by name as long as the process lives.
-_NUMBERS = itertools.count()
+
+
+class _Slot:
+    """An operator of its own name, which Paddle knows as long as the process lives.
+
+    Paddle holds no reference to the function, and calls the first one that had the name; so slots
+    stay, and are used again by the next program: with many names Paddle gets slower.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.name = f"workbench_tap_{number}"
+        self.store: Callable[[Any], Any] = _same
+        self.function = lambda tensor: self.store(tensor)
+
+
+_SLOTS: list[_Slot] = []
+
+
+def _same(meta: Any) -> Any:
+    return meta
 
 
 class Taps:
@@ -43,7 +60,7 @@ class Taps:
         self._blocks = dict(_blocks(loaded.global_block(), ""))
         self._ops = {key: list(block.ops) for key, block in self._blocks.items()}
         self._counts: dict[str, int] = {}
-        self._functions: list[Callable[[Any], Any]] = []  # Paddle holds no reference to them
+        self._used = 0
 
     def put(self, block: str, place: tuple[str, int, int], stem: str) -> None:
         """Tap the value at `place` (block, op or -1 for an argument, number) inside `block`.
@@ -61,16 +78,22 @@ class Taps:
             paddle.pir.set_insertion_point_after(self._ops[maker][position])
         else:
             paddle.pir.set_insertion_point(self._ops[block][0])
-        function = self._storing(stem, value, inner=bool(block))
-        self._functions.append(function)
+        slot = self._slot()
+        slot.store = self._storing(stem, value, inner=bool(block))
         _C_ops._run_python_op(  # type: ignore[attr-defined]
             value,
-            name=f"workbench_tap_{next(_NUMBERS)}",
+            name=slot.name,
             input_names=["x"],
             output_names=["out"],
-            attrs={"infer_meta_fn_ptr": _same, "fn_ptr": function},
+            attrs={"infer_meta_fn_ptr": _same, "fn_ptr": slot.function},
             inplace_map={},
         )
+
+    def _slot(self) -> _Slot:
+        if self._used == len(_SLOTS):
+            _SLOTS.append(_Slot(self._used))
+        self._used += 1
+        return _SLOTS[self._used - 1]
 
     def _storing(self, stem: str, value: Any, inner: bool) -> Callable[[Any], Any]:
         def store(tensor: Any) -> Any:
@@ -98,10 +121,6 @@ def _array(tensor: Any) -> np.ndarray:
         with paddle.base.dygraph.base.guard():
             tensor = paddle.assign(tensor)
     return np.asarray(tensor)
-
-
-def _same(meta: Any) -> Any:
-    return meta
 
 
 def _blocks(block: Any, key: str) -> Iterator[tuple[str, Any]]:
