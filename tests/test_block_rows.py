@@ -118,3 +118,21 @@ def test_a_loop_that_cannot_run_prints_no_stack(
     assert found.first_mismatch is not None
     assert found.first_mismatch.path == row.path
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_branch_that_is_decided_by_a_size_inside_a_loop(
+    oracle: PaddleProcess, tmp_path: Path
+) -> None:
+    """Its rows stand in the loop's block, its values are made further inside."""
+    setup = (
+        "y = paddle.zeros_like(x)\ni = paddle.zeros([1], 'int64')\nwhile i < 3:\n"
+        "    if paddle.shape(x)[1] > 2:\n        r = paddle.tanh(F.relu(x) * 2.0)\n"
+        "    else:\n        r = x * 1.0\n    y = y + r\n    i = i + 1"
+    )
+    run_paddle(case("while", "y", x=f32("B", 4), setup=setup), oracle, tmp_path)
+    with wb.load(tmp_path) as migration:
+        found = migration.verify([np.load(tmp_path / "feed0.npz")["x"]])
+        assert found.passed, found.summary
+        inside = _checks(found, migration.mapping)
+        assert any("tanh" in path for path in inside)
+        assert {check.alone.verdict for check in inside.values()} <= {"exact", "rounding"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.oracle.check import check
 from tests.single_operator import convert
 from workbench.paddle_side.environment import LEGACY
 from workbench.paddle_side.process import PaddleProcess
+from workbench.readers.pdiparams import write_tensors
 
 X = f32("B", 3)
 IMAGE = f32("B", 3, "H", "W")
@@ -143,3 +145,14 @@ def test_partial_sum() -> None:
     assert found.tolist() == [[3, 6], [15, 18]]
     found = convert("pd_op.partial_sum", {"x": [x, x]}, {"start_index": 0, "length": -1})
     assert torch.equal(found, 2 * x)
+
+
+def test_paddle_1_kept_a_file_for_each_parameter(data: Path, tmp_path: Path) -> None:
+    """`__model__` with files named like the parameters, the default of Paddle 1."""
+    whole = wb.load(data / "legacy_classifier")
+    shutil.copy(data / "legacy_classifier" / "model.pdmodel", tmp_path / "__model__")
+    for name, parameter in whole.program.parameters.items():
+        write_tensors(tmp_path / name, {name: (parameter.dtype, parameter.load())})
+    found = wb.load(tmp_path)
+    x = torch.randn(2, *whole.program.inputs[0].shape[1:])
+    assert torch.equal(found.convert()(x), whole.convert()(x))

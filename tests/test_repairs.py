@@ -68,3 +68,36 @@ def test_reversed_slices_with_computed_bounds_are_left_alone() -> None:
     steps = constant(4, -1)
     repair(document(steps, cut))
     assert numbers(steps) == [-1]
+
+
+def value(identity: int, *dims: int) -> dict[str, Any]:
+    return {"%": identity, "TT": {"#": "0.t_dtensor", "D": [{"#": "0.t_i32"}, [*dims]]}}
+
+
+def test_numbers_of_a_shape_are_stacked_as_numbers() -> None:
+    """Height by `shape(x)[2]`, declared [1] and run as [], beside a constant [1]."""
+    shape = {"#": "1.shape64", "I": [{"%": 1}], "O": [value(2, 4)]}
+    gone = {"#": "0.a_array", "D": [{"#": "0.a_i64", "D": 0}]}
+    cut = {"#": "1.slice", "I": [{"%": 2}], "O": [value(3, 1)],
+           "A": [{"N": "decrease_axis", "AT": {"#": "0.a_array", "D": gone["D"]}}]}  # fmt: skip
+    full = {"#": "1.full", "O": [value(4, 1)],
+            "A": [{"N": "shape", "AT": {"#": "1.a_intarray", "D": [1]}}]}  # fmt: skip
+    kinds = [value(3, 1)["TT"], value(4, 1)["TT"]]
+    listed = {"%": 5, "TT": {"#": "0.t_vec", "D": kinds}}
+    combine = {"#": "0.combine", "I": [{"%": 3}, {"%": 4}], "O": [listed]}
+    stack = {"#": "1.stack", "I": [{"%": 5}], "O": [value(6, 2, 1)]}
+    repair(document(shape, cut, full, combine, stack))
+    dims = [op["O"][0]["TT"]["D"][1] for op in (cut, full, stack)]
+    assert dims == [[], [], [2]]
+    assert [kind["D"][1] for kind in kinds] == [[], []]
+    assert full["A"][0]["AT"]["D"] == []
+
+
+def test_states_for_the_next_run_are_forgotten() -> None:
+    store = {"#": "0.set_parameter", "I": [{"%": 1}]}
+    branch = {"blocks": [{"ops": [dict(store)]}]}
+    made = document(dict(store), {"#": "1.if", "O": [{"%": 6}], "regions": [branch]})
+    repair(made)
+    ops = made["program"]["regions"][0]["blocks"][0]["ops"]
+    assert [op["#"] for op in ops] == ["1.if"]
+    assert branch["blocks"][0]["ops"] == []

@@ -28,11 +28,9 @@ from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
 from workbench.paddle_values import reference_tensor
 from workbench.parameter_pieces import Piece, parameter_pieces
+from workbench.passes.inplace import STATISTICS
 from workbench.program import Program, Value
 from workbench.roots import Roots, find_roots
-
-#: In-place operators whose first operand is only read.
-_STATISTICS = {"pd_op.batch_norm_", "pd_op.sync_batch_norm_"}
 
 
 def gradient_parity(
@@ -139,6 +137,6 @@ def _overwritten(program: Program) -> set[Value]:
     for op in program.walk():
         if op.name == "pd_op.while":
             found.update(op.operands)
-        elif op.name.endswith("_") and op.name not in _STATISTICS:
+        elif op.name.endswith("_") and op.name not in STATISTICS:
             found.update(list(op.operands)[:1])
     return found

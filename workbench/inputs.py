@@ -120,6 +120,10 @@ def sample_inputs(
     return [_sample(program, value, sizes, random) for value in program.inputs]
 
 
+#: Inputs of detectors that hold height and width of the image.
+_IMAGE_SIZES = ("im_shape", "im_size", "image_shape", "origin_shape")
+
+
 def is_dynamic(program: Program) -> bool:
     """True when an input has a dynamic dimension."""
     return any(dim < 0 for value in program.inputs for dim in value.shape)
@@ -130,8 +134,11 @@ def _sample(
 ) -> np.ndarray:
     shape = _shape(value, sizes)
     name = value.name.lower()
+    if name in _IMAGE_SIZES and len(shape) == 2 and value.dtype != "bool":
+        both = np.tile(_image_size(program, sizes), (shape[0], shape[1] // 2 or 1))
+        return _cast(both[:, : shape[1]], value.dtype)
     if is_float(value.dtype):
-        return _cast(_float_sample(program, name, shape, sizes, random), value.dtype)
+        return _cast(_float_sample(name, shape, random), value.dtype)
     if value.dtype == "bool":
         return np.asarray(random.random(shape) < 0.8)
     if value.dtype.startswith("complex"):
@@ -159,17 +166,9 @@ def _shape(value: Value, sizes: Mapping[str, int]) -> tuple[int, ...]:
     )
 
 
-def _float_sample(
-    program: Program,
-    name: str,
-    shape: tuple[int, ...],
-    sizes: Mapping[str, int],
-    random: np.random.Generator,
-) -> np.ndarray:
+def _float_sample(name: str, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
     if "scale_factor" in name:
         return np.ones(shape)
-    if name in ("im_shape", "im_size", "image_shape", "origin_shape") and len(shape) == 2:
-        return np.tile(_image_size(program, sizes), (shape[0], shape[1] // 2 or 1))[:, : shape[1]]
     if "mask" in name:
         return (random.random(shape) < 0.8).astype(float)
     if len(shape) >= 4:

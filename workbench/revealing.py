@@ -7,7 +7,7 @@ values, many equal values, padding tokens, the ends of the vocabulary, and NaN o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,10 +37,10 @@ class Sample:
 
 
 def chosen_samples(program: Program, inputs: Any, thorough: bool, nan: bool) -> list[Sample]:
-    """The inputs of a verification: the person's, or plain ones of our own.
+    """The inputs of a verification: the person's, which are required, or plain ones of our own.
 
-    With `thorough` or `nan` those follow that reveal more. Only the person's, or else the first,
-    are required. Raises `InputError` when the person's do not fit.
+    With `thorough` or `nan` those follow that reveal more. Raises `InputError` when the person's do
+    not fit.
     """
     found = []
     if inputs is not None:
@@ -50,7 +50,7 @@ def chosen_samples(program: Program, inputs: Any, thorough: bool, nan: bool) -> 
         found += revealing_inputs(program, nan)
     elif inputs is None:
         found += [Sample("", arrays) for arrays in input_sets(program)]
-    return [replace(found[0], required=True), *found[1:]]
+    return found
 
 
 def revealing_inputs(program: Program, nan: bool = False, seed: int = 0) -> list[Sample]:

@@ -29,6 +29,11 @@ from workbench.run_checks import Progress, RunChecks
 from workbench.scope_checks import scopes_in_chain
 from workbench.verification import Check, Run, Verification
 
+#: What to do when Paddle takes none of our own inputs.
+GIVE_INPUTS = (
+    "The sample inputs do not suit this model. Give real ones: m.verify(inputs=...), or --inputs "
+    "FILE.npz on the command line."
+)
 #: A further run needs so many times the room on disk that the largest one took.
 ROOM = 2
 
@@ -42,7 +47,8 @@ def verify(
 ) -> tuple[Verification, tuple[Reference, ...]]:
     """Compare the module with Paddle on each sample; returns Paddle's values too.
 
-    Raises `PaddleProcessError` when Paddle cannot run the program on a sample that is required.
+    Raises `PaddleProcessError` when Paddle cannot run the program on a sample that is required, or
+    on none.
     """
     start = time.perf_counter()
     recorded, refused = _recorded(mapping, samples, process, progress)
@@ -58,12 +64,15 @@ def verify(
 def _recorded(
     mapping: Mapping, samples: Sequence[Sample], process: PaddleProcess, progress: Progress
 ) -> tuple[list[tuple[Sample, Reference]], list[str]]:
-    """Paddle's values for the samples that it takes, and which were left out, in words."""
+    """Paddle's values for the samples that it takes, and which were left out, in words.
+
+    Raises `PaddleProcessError` when it takes none.
+    """
     wanted = [value for row in mapping.rows for value in (*row.values, *row.reads)]
     wanted += mapping.program.outputs
     inside = values_inside(mapping)
     taken: list[tuple[Sample, Reference]] = []
-    left_out = []
+    left_out, refused = [], None
     for sample in progress(samples, "running Paddle"):
         shapes = ", ".join(str(list(array.shape)) for array in sample.arrays)
         told = f"{sample.told or 'sample inputs'} {shapes}"
@@ -76,10 +85,13 @@ def _recorded(
         except PaddleProcessError as error:
             if sample.required:
                 raise
+            refused = refused or error
             why = error.message.splitlines()[0][:200]
             left_out.append(f"Paddle does not take {told}, left out: {why}")
         else:
             taken.append((sample, reference))
+    if refused is not None and not taken:
+        raise PaddleProcessError(f"{refused.message}\nInputs were {told}.", GIVE_INPUTS)
     return taken, left_out
 
 

@@ -48,6 +48,10 @@ def _repair(program: Path) -> None:
 
 def _load(program: str, params: str, executor: Any) -> Any:
     folder, stem = os.path.dirname(program), Path(program).name
+    if not os.path.exists(params) and stem == "__model__":  # one file for each parameter
+        return paddle.static.load_inference_model(
+            folder, executor, model_filename=stem, params_filename=None
+        )
     if not os.path.exists(params):
         return paddle.static.load_inference_model(program.removesuffix(".pdmodel"), executor)
     return paddle.static.load_inference_model(

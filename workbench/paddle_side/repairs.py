@@ -25,6 +25,8 @@ def repair(document: dict[str, Any]) -> None:
                 op["O"][number]["TT"] = _bytes_like(op["O"][0]["TT"])
     _open_reversed_slices(ops)
     _name_lookup_shapes(ops)
+    _stack_scalars(ops)
+    _forget_states(document["program"]["regions"])
 
 
 def _bytes_like(kind: dict[str, Any]) -> dict[str, Any]:
@@ -85,6 +87,46 @@ def _name_lookup_shapes(ops: list[dict[str, Any]]) -> None:
         if squeeze is not None and len(result["TT"]["D"][1]) == len(ids):
             _results(squeeze)[0]["TT"]["D"][1] = result["TT"]["D"][1]
             result["TT"]["D"][1] = [*ids, table[-1]]
+
+
+def _stack_scalars(ops: list[dict[str, Any]]) -> None:
+    """A shape put together of numbers: what takes all dimensions away is declared [1], runs as [].
+
+    Paddle 2 made one element of both; Paddle 3 stacks no [] beside the [1] of a constant.
+    """
+    makers = {result["%"]: (op, result) for op in ops for result in _results(op)}
+    for op in ops:
+        lists = [makers.get(operand["%"]) for operand in op["I"]] if op["#"] == "1.stack" else []
+        if len(lists) != 1 or lists[0] is None or lists[0][0]["#"] != "0.combine":
+            continue
+        combined, listed = lists[0]
+        parts = [makers[operand["%"]] for operand in combined["I"] if operand["%"] in makers]
+        if len(parts) < len(combined["I"]) or not any(_is_scalar(*part, makers) for part in parts):
+            continue
+        for (maker, result), element in zip(parts, listed["TT"]["D"], strict=True):
+            result["TT"]["D"][1] = element["D"][1] = []
+            for attribute in maker.get("A", ()) if maker["#"] == "1.full" else ():
+                if attribute["N"] == "shape":
+                    attribute["AT"]["D"] = []
+        _results(op)[0]["TT"]["D"][1] = [len(parts)]
+
+
+def _is_scalar(op: dict[str, Any], _: Any, makers: dict[int, Any]) -> bool:
+    """True for a slice that takes all dimensions away."""
+    if op["#"] != "1.slice":
+        return False
+    gone = next(item["AT"]["D"] for item in op["A"] if item["N"] == "decrease_axis")
+    read = makers.get(op["I"][0]["%"])
+    return read is not None and 0 < len(gone) == len(read[1]["TT"]["D"][1])
+
+
+def _forget_states(regions: list[dict[str, Any]]) -> None:
+    """Where Paddle 2 stores a state for the next run, Paddle 3 looks for a variable in vain."""
+    for region in regions:
+        for block in region["blocks"]:
+            block["ops"] = [op for op in block["ops"] if op["#"] != "0.set_parameter"]
+            for op in block["ops"]:
+                _forget_states(op.get("regions", []))
 
 
 def _results(op: dict[str, Any]) -> list[dict[str, Any]]:

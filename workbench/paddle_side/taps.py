@@ -65,7 +65,7 @@ class Taps:
     def put(self, block: str, place: tuple[str, int, int], stem: str) -> None:
         """Tap the value at `place` (block, op or -1 for an argument, number) inside `block`.
 
-        It is tapped where it is made, or at the start of `block` when that is further inside.
+        It is tapped where it is made, or at the start of `block` when it is made outside of it.
         """
         maker, position, number = place
         if position < 0:
@@ -74,7 +74,8 @@ class Taps:
             value = self._ops[maker][position].results()[number]
         if not (value.initialized() and value.is_dense_tensor_type()):
             return
-        if maker == block and position >= 0:
+        if position >= 0 and (maker == block or maker.startswith(f"{block}.")):
+            # a decided branch was put in the place of its `if`: its values are made further inside
             paddle.pir.set_insertion_point_after(self._ops[maker][position])
         else:
             paddle.pir.set_insertion_point(self._ops[block][0])

@@ -3,9 +3,10 @@
 Paddle's `increment_`, `set_value_` … write into the buffer of an input. The PyTorch side computes a
 new tensor, so every later reader of the old value is pointed to the new value. What a branch or a
 loop body overwrites outside of itself becomes one more result of the `if`, or one more value that
-the `while` carries along. Afterwards every value is written once. Batch norm's running statistics
-and tensor arrays are left alone: the first are not used afterwards, the second are mutable lists on
-both sides. `Tensor.detach` writes nothing, but shares memory: it is in place where somebody writes.
+the `while` carries along. Afterwards every value is written once. Statistics (of batch norm, of
+quantisers) and tensor arrays are left alone: the first are not used afterwards, the second are
+mutable lists on both sides. `Tensor.detach` writes nothing, but shares memory: it is in place where
+somebody writes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,16 @@ from dataclasses import replace
 from workbench.passes.rewrite import new_ids, substitute, substitute_block, substitute_op
 from workbench.program import ARRAY, Block, Op, Program, Value
 
-_KEPT = {"pd_op.batch_norm_", "pd_op.sync_batch_norm_"}
+#: Operators that overwrite statistics, states or caches, and only read their first input.
+STATISTICS = {
+    "pd_op.batch_norm_", "pd_op.sync_batch_norm_", "pd_op.quantize_linear_",
+    "pd_op.dequantize_linear_", "pd_op.fake_quantize_dequantize_moving_average_abs_max_",
+    "pd_op.fake_quantize_moving_average_abs_max_", "pd_op.fake_quantize_range_abs_max_",
+    "pd_op.moving_average_abs_max_scale_", "pd_op.rnn_", "pd_op.fused_batch_norm_act_",
+    "pd_op.fused_bn_add_activation_", "pd_op.fused_multi_transformer_",
+    "pd_op.masked_multihead_attention_", "pd_op.block_multihead_attention_",
+    "pd_op.block_multihead_attention_xpu_", "pd_op.fp8_gemm_blockwise_",
+}  # fmt: skip
 #: `Tensor.detach`, which shares the memory of its input: what is written there later shows in both.
 _DETACH = "pd_op.share_data_"
 #: Operators that do not write into their first input.
@@ -100,7 +110,7 @@ class _Rewriter:
 
 
 def _overwritten(op: Op) -> Table:
-    if not op.name.endswith("_") or op.name in _KEPT or not op.inputs or not op.outputs:
+    if not op.name.endswith("_") or op.name in STATISTICS or not op.inputs or not op.outputs:
         return {}
     first = next(iter(op.inputs.values()))
     before, after = op.inputs.get(_TARGETS.get(op.name, ""), first), next(iter(op.outputs.values()))

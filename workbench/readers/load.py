@@ -88,6 +88,14 @@ def _from_legacy(files: ModelFiles) -> Loaded:
                     "3 cannot translate.",
                     f"Export the model again with a Paddle that no longer writes {old[1]}.",
                 ) from error
+            unknown = re.search(r"Operator \(?(\w+)\)? is not registered", error.message)
+            if unknown is not None:
+                raise ModelFileError(
+                    f"{files.program} holds the operator {unknown[1]}, which Paddle does not know: "
+                    "a custom operator, or one of a training program.",
+                    "Export the model for inference with paddle.jit.save; for a custom operator, "
+                    "put Paddle's own layers in its place first.",
+                ) from error
             raise ModelFileError(
                 f"{files.program} could not be translated from Paddle 2's format. {error.message}",
                 error.hint
