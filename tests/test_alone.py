@@ -19,9 +19,6 @@ from workbench.accumulation import (
     finite_noise,
     moved_products,
     nan_told,
-    norm_noise,
-    normalised_terms,
-    one_by_one,
     without_nan,
 )
 from workbench.judging import compare
@@ -128,20 +125,6 @@ def test_nan_inside_the_model_is_told_and_not_called_wrong(tmp_path: Path) -> No
         assert migration.verify([x]).first_mismatch.path == relu.path  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(("dim", "keepdim"), [((2, 3), True), ((2, 3), False), (3, False)])
-def test_equal_terms_are_rounded_to_one_side(dim: Any, keepdim: bool) -> None:
-    x = torch.full((2, 3, 272, 272), -0.5383)
-    naive = torch.from_numpy(np.cumsum(x.numpy().reshape(6, -1), 1)[:, -1].copy())
-    made = x.mean(dim, keepdim)
-    noise = one_by_one(x, made, dim, mean=True)
-    if dim != 3:
-        error = (naive.reshape(2, 3, -1)[0, 0] / 272**2 - x[0, 0, 0, 0]).abs()
-        assert noise == pytest.approx(float(error), rel=1e-2)
-        assert noise > 1e-4
-    assert one_by_one(x, made * 2, dim, mean=True) == noise  # a fault does not excuse itself
-    assert one_by_one(x, made[..., :1, :1], 9 if keepdim else "no", mean=True) in (0.0, noise)
-
-
 def test_a_mean_of_nearly_equal_terms_is_no_fault_and_a_wrong_one_is(tmp_path: Path) -> None:
     class Mean(paddle.nn.Layer):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:
@@ -199,10 +182,5 @@ def test_normalisation_of_repeated_numbers_has_the_rounding_of_its_sums(tmp_path
         found = migration.verify([x / 2])
         assert found.passed, found.summary
         (row,) = (row for row in migration.mapping.rows if "instance_norm" in row.path)
-        assert row.op is not None
-        terms = normalised_terms(row.op, torch.from_numpy(x))
-        assert terms == 96 * 192
-        assert 0 < norm_noise(torch.from_numpy(x), terms, 1e-5) < 1e-3
-        assert norm_noise(torch.from_numpy(x), 7, 1e-5) == 0
         migration.mapping = migration.mapping.edit(row.path, arguments={"eps": 1e-4})
         assert not migration.verify([x / 2]).passed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from workbench.judging import amplified, judge, kernel_noise
+from workbench.judging import amplified, compare, judge, kernel_noise
 from workbench.statistics import error_stats
 
 
@@ -44,3 +44,11 @@ def test_rounding_inside_kernels() -> None:
     assert kernel_noise(("pd_op.p_norm",), wide) > 1e-8
     assert kernel_noise(("pd_op.p_norm",), wide.float()) == 0
     assert kernel_noise(("pd_op.relu",), wide) == 0
+
+
+def test_a_value_that_agrees_is_judged_though_rounding_may_flip_its_shape() -> None:
+    theirs = torch.linspace(-1, 1, 10)
+    flipped = torch.zeros(3)
+    assert compare(theirs.clone(), theirs, flipped).verdict == "exact"
+    assert compare(theirs + 1e-7, theirs, flipped).verdict == "rounding"
+    assert compare(theirs + 1e-3, theirs, flipped).verdict == "unchecked"

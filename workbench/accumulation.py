@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from workbench.program import Op
-
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _MATMULS = {torch.matmul, torch.bmm, torch.mm}
@@ -112,84 +110,6 @@ def least_noise(result: Any, terms: float) -> float:
         return 0.0
     noise = torch.finfo(result.dtype).eps * math.sqrt(terms / 36) * float(result.abs().max())
     return noise if math.isfinite(noise) else 0.0
-
-
-def one_by_one(read: Any, made: Any, dim: Any, mean: bool) -> float:
-    """What adding one term after another in the terms' dtype does to a sum or mean over axes.
-
-    Nearly equal terms are rounded to the same side each time, so that the error grows with their
-    number. `dim` are the reduced axes if the call names them; 0 where they cannot be told. `made`
-    gives the shape only.
-    """
-    if not (isinstance(read, torch.Tensor) and isinstance(made, torch.Tensor)):
-        return 0.0
-    if read.dtype not in (torch.float32, torch.float64) or not made.numel() or not read.numel():
-        return 0.0
-    axes = _summed_axes(read, made, dim)
-    kept = [axis for axis in range(read.dim()) if axis not in axes]
-    terms = read.permute(*kept, *axes).flatten(len(kept)) if axes else read[..., None]
-    if not axes or terms.numel() != made.numel() * terms.shape[-1]:
-        return 0.0
-    added = np.add.accumulate(terms.contiguous().numpy(), -1)[..., -1]
-    error = float(np.abs(added - terms.sum(-1, dtype=torch.float64).numpy()).max())
-    error /= terms.shape[-1] if mean else 1
-    return error if math.isfinite(error) else 0.0
-
-
-def _summed_axes(read: torch.Tensor, made: torch.Tensor, dim: Any) -> tuple[int, ...]:
-    if read.dim() == made.dim():
-        pairs = enumerate(zip(read.shape, made.shape, strict=True))
-        return tuple(axis for axis, (old, new) in pairs if new == 1 != old)
-    if made.dim() == 0:
-        return tuple(range(read.dim()))
-    axes = dim if isinstance(dim, (tuple, list)) else (dim,)
-    if not all(isinstance(axis, int) for axis in axes):
-        return ()
-    return tuple(axis % read.dim() for axis in axes)
-
-
-def norm_noise(read: Any, terms: int, epsilon: float) -> float:
-    """What adding term after term does to a normalisation, relative to its result's scale.
-
-    `terms` follow each other in memory for each mean and variance. The error of the mean counts in
-    standard deviations, that of the variance half.
-    """
-    if not isinstance(read, torch.Tensor) or read.dtype not in (torch.float32, torch.float64):
-        return 0.0
-    if terms < 2 or not read.numel() or read.numel() % terms:
-        return 0.0
-    groups = read.contiguous().view(-1, terms).numpy()
-    exact = groups.mean(-1, keepdims=True, dtype=np.float64)
-    variance = groups.var(-1, keepdims=True, dtype=np.float64)
-    squares = (groups - exact.astype(groups.dtype)) ** 2
-    mean, spread = (
-        _added(each) / terms - true for each, true in ((groups, exact), (squares, variance))
-    )
-    error = np.abs(mean) / np.sqrt(variance + epsilon) + np.abs(spread) / (variance + epsilon) / 2
-    return float(error.max()) if np.isfinite(error).all() else 0.0
-
-
-def _added(groups: np.ndarray) -> np.ndarray:
-    """Sums of rows, added in eight lanes as the kernels of these operators do."""
-    lanes = groups.shape[-1] // 8 * 8
-    rest: np.ndarray = groups[:, lanes:].sum(-1, keepdims=True)
-    if not lanes:
-        return rest
-    parts = np.add.accumulate(groups[:, :lanes].reshape(len(groups), -1, 8), 1)[:, -1]
-    added: np.ndarray = parts.sum(-1, keepdims=True) + rest
-    return added
-
-
-def normalised_terms(op: Op, read: torch.Tensor) -> int:
-    """How many elements an instance, layer or group norm takes one mean of; 0 for other layers."""
-    shape, name = read.shape, op.short_name
-    if name == "instance_norm":
-        return math.prod(shape[2:])
-    if name == "layer_norm":
-        return math.prod(shape[int(op.attributes.get("begin_norm_axis", 1)) :])
-    if name == "group_norm" and len(shape) > 1:
-        return math.prod(shape[1:]) // max(int(op.attributes.get("groups", 1)), 1)
-    return 0
 
 
 def steps_noise(made: Any) -> float:

@@ -13,9 +13,6 @@ from workbench.accumulation import (
     least_noise,
     moved_products,
     nan_told,
-    norm_noise,
-    normalised_terms,
-    one_by_one,
     weighted_terms,
     without_nan,
 )
@@ -25,7 +22,6 @@ from workbench.judging import (
     compare_again,
     first_line,
     kernel_noise,
-    plain_sum,
     sum_noise,
     worst,
 )
@@ -34,6 +30,7 @@ from workbench.paddle_values import PaddleValues
 from workbench.program import ARRAY, Value
 from workbench.row_runner import NotRecordedError, RowRunner
 from workbench.statistics import largest_difference
+from workbench.term_by_term import measured
 from workbench.ties import TIES, may_tie, only_ties, scores_tie
 from workbench.verification import Check
 
@@ -127,19 +124,18 @@ class _Alone:
 
     def _added_one_by_one(self) -> dict[Value, float]:
         """What adding terms or products one after another does to each value."""
-        row = self.row
-        read = self.paddles.get(row.reads[0]) if row.reads else None
-        kind = plain_sum(row.ops, row.target)
-        if kind:
-            (value, *_), dim = row.values, row.arguments.get("dim")
-            return {value: one_by_one(read, self.made.get(value), dim, kind == "mean")}
-        terms = normalised_terms(row.op, read) if row.op is not None and read is not None else 0
-        if terms and row.op is not None:
-            noise = norm_noise(read, terms, float(row.op.attributes.get("epsilon", 1e-5)))
-            checks = ((value, self.plain[value].error) for value in row.values)
-            return {value: noise * error.scale for value, error in checks if error is not None}
-        moved = self.runner.alone(self.row.path, self.paddles.get, mover=moved_products)
-        return {v: _moved_by(self.made.get(v), moved.get(v)) for v in self.row.values}
+        row, made = self.row, self.made
+        reads = [self.paddles.get(value) for value in row.reads]
+        noises = {
+            value: measured(row, reads, made.get(value), check.error.scale)
+            for value, check in self.plain.items()
+            if check.error is not None
+        }
+        known = {value: noise for value, noise in noises.items() if noise is not None}
+        if known:
+            return known
+        moved = self.runner.alone(row.path, self.paddles.get, mover=moved_products)
+        return {v: _moved_by(made.get(v), moved.get(v)) for v in row.values}
 
     def _judged(self, wide: dict[Value, Any], least: dict[Value, float]) -> list[Check]:
         return [
