@@ -12,7 +12,7 @@ from typing import Any
 from workbench.errors import ModelFileError, PaddleProcessError
 from workbench.paddle_side.live import export_layer, is_layer
 from workbench.paddle_side.process import PaddleProcess
-from workbench.program import Program
+from workbench.program import Program, Value
 from workbench.readers.folder import ModelFiles, find_model
 from workbench.readers.pdiparams import bind_parameters, check_tensors
 from workbench.readers.pdparams import read_pdparams
@@ -56,8 +56,34 @@ def _from_layer(layer: Any, input_spec: Sequence[Any] | None) -> Loaded:
     names = export_layer(layer, input_spec, folder)
     files = find_model(folder)
     program = bind_parameters(read_program(files.program), files.params)
-    program = replace(program, structured_names=names)
+    program = replace(_as_returned(program), structured_names=names)
     return Loaded(program, f"live {type(layer).__name__}", files, temporary)
+
+
+def _as_returned(program: Program) -> Program:
+    """The program with the outputs of the layer.
+
+    Where a layer returns `x + 1` of its input x, `paddle.jit.save` of Paddle 3.3 fetches x itself
+    and leaves the sum unread. Raises `ModelFileError` when the layer returns x too, so that it
+    cannot be told which output is which.
+    """
+    read = {value for op in program.walk() for value in op.operands} | set(program.outputs)
+    lost: dict[Value, list[Value]] = {}
+    for op in program.ops:
+        x, out = op.inputs.get("x"), op.outputs.get("out")
+        if op.name == "pd_op.scale" and x in program.inputs and out is not None and out not in read:
+            lost.setdefault(x, []).append(out)  # type: ignore[arg-type]
+    results = list(program.outputs)
+    for value, made in lost.items():
+        places = [place for place, result in enumerate(results) if result == value]
+        if len(places) != len(made):
+            raise ModelFileError(
+                f"Paddle loses an output in the export: the input {value.name} plus a number.",
+                f"Return paddle.assign(...) of it, or do not return {value.name} itself.",
+            )
+        for place, result in zip(places, made, strict=True):
+            results[place] = result
+    return program.with_block(replace(program.block, results=tuple(results)))
 
 
 def _from_legacy(files: ModelFiles) -> Loaded:
