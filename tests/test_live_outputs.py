@@ -17,6 +17,7 @@ class Sum(paddle.nn.Layer):  # type: ignore[misc]
     """An input plus a number, beside other outputs."""
 
     def forward(self, x, y):  # type: ignore[no-untyped-def]
+        """Four outputs."""
         return x * 2, y - 1, F.relu(x) + 0.5, x + 3
 
 
@@ -24,6 +25,7 @@ class Both(paddle.nn.Layer):  # type: ignore[misc]
     """The input itself too."""
 
     def forward(self, x):  # type: ignore[no-untyped-def]
+        """Two outputs."""
         return x, x + 1
 
 

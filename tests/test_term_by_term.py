@@ -66,7 +66,7 @@ def test_noise_is_there_and_small(
     calm = torch.from_numpy(np.random.default_rng(1).normal(size=shape).astype(np.float32))
     other = measured(one, [calm], torch.zeros(made), 1.0)
     assert other is not None
-    assert other < 1e-4
+    assert other < 1e-3
 
 
 def test_other_operators_and_dtypes_are_not_measured() -> None:
