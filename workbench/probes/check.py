@@ -78,7 +78,7 @@ def probe_rows(
     everything: bool = True,
     progress: Progress = lambda items, _: items,
 ) -> Probed:
-    """Probe the rows inside blocks that could not be compared; with `everything`, every row.
+    """Probe the rows inside blocks, which runs compare on few values; with `everything`, every row.
 
     `references` are Paddle's values of a verification; where several are, those of the smallest
     inputs are taken. `checks` are those of the layers alone: one at fault is not probed, one that
@@ -127,9 +127,8 @@ class Probing:
         self._known: dict[str, tuple[Check, tuple[Reference, ...]]] = {}
 
     def run(self, everything: bool, progress: Progress) -> Probed:
-        """Probe the rows inside blocks that could not be compared; with `everything`, every row."""
-        jobs = [job for job in self._inner() if everything or job.unseen]
-        jobs += self._outer() if everything else ()
+        """Probe the rows inside blocks; with `everything`, every row."""
+        jobs = [*self._inner(), *(self._outer() if everything else ())]
         for job in progress(jobs, "probing"):
             if self._alone(job.row).failed or job.row.path not in job.runner.rows:
                 continue
