@@ -46,17 +46,22 @@ class ChainChecks:
         draw: int = 0,
     ) -> None:
         self.runner, self.paddles, self.alone, self.draw = runner, paddles, alone, draw
-        given = [paddles.get(value) for value in mapping.program.inputs]
-        self.inputs = [tensor for tensor in given if tensor is not None]
+        self.feeds = mapping.program.inputs
         self.chain = runner.chain(self.inputs)
         self.shaken: Chain | None = runner.chain(self.inputs) if draw else None
         self.wanted = set(mapping.program.outputs)
         self.done: list[Row] = []
         self.walk: dict[Value, float] = {}
-        self.scales = {value: self._scale(value) for value in mapping.program.inputs}
+        self.scales = {value: self._scale(value) for value in self.feeds}
         self.excuse = ""
         self.found: Chains = {}
         self.results: dict[Value, Any] = {}
+
+    @property
+    def inputs(self) -> list[torch.Tensor]:
+        """The model's inputs; as they were, should a layer have written into them."""
+        given = [self.paddles.get(value) for value in self.feeds]
+        return [tensor for tensor in given if tensor is not None]
 
     def step(self, row: Row) -> None:
         """Run the next row, after its check alone."""
