@@ -38,6 +38,9 @@ def test_rounding_inside_kernels() -> None:
     noise = kernel_noise(("pd_op.arange",), steps)
     assert error / 2 < noise < error * 2
     assert kernel_noise(("pd_op.arange",), torch.arange(1000.0)) == 0  # whole steps are exact
+    bent = torch.arange(100.0)
+    bent[50] += 7  # a fault does not excuse itself
+    assert kernel_noise(("pd_op.arange",), bent) < 1e-4
     assert kernel_noise(("pd_op.arange",), torch.arange(1000)) == 0
     assert 0 < kernel_noise(("pd_op.logsigmoid",), torch.tensor([-1e-9])) < 1e-7
     wide = torch.ones(3, dtype=torch.float64)

@@ -116,11 +116,12 @@ def steps_noise(made: Any) -> float:
     """What adding the step again and again, as Paddle's arange does, makes of a range of floats."""
     if not isinstance(made, torch.Tensor) or not made.is_floating_point() or made.numel() < 3:
         return 0.0
-    exact = made.double().flatten().numpy()
-    steps = np.full(exact.size, (exact[-1] - exact[0]) / (exact.size - 1))
-    steps[0] = exact[0]
+    first, last, count = float(made.flatten()[0]), float(made.flatten()[-1]), made.numel()
     dtype = np.float64 if made.dtype == torch.float64 else np.float32
-    error = float(np.abs(np.add.accumulate(steps.astype(dtype)) - exact).max())
+    steps = np.full(count, (last - first) / (count - 1), dtype)
+    steps[0] = first
+    exact = first + float(steps[1]) * np.arange(count, dtype=np.float64)
+    error = float(np.abs(np.add.accumulate(steps) - exact).max())
     return error if math.isfinite(error) else 0.0
 
 

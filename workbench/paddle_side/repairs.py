@@ -101,7 +101,9 @@ def _stack_scalars(ops: list[dict[str, Any]]) -> None:
             continue
         combined, listed = lists[0]
         parts = [makers[operand["%"]] for operand in combined["I"] if operand["%"] in makers]
-        if len(parts) < len(combined["I"]) or not any(_is_scalar(*part, makers) for part in parts):
+        if len(parts) < len(combined["I"]) or not any(
+            _is_scalar(maker, makers) for maker, _ in parts
+        ):
             continue
         for (maker, result), element in zip(parts, listed["TT"]["D"], strict=True):
             result["TT"]["D"][1] = element["D"][1] = []
@@ -111,7 +113,7 @@ def _stack_scalars(ops: list[dict[str, Any]]) -> None:
         _results(op)[0]["TT"]["D"][1] = [len(parts)]
 
 
-def _is_scalar(op: dict[str, Any], _: Any, makers: dict[int, Any]) -> bool:
+def _is_scalar(op: dict[str, Any], makers: dict[int, Any]) -> bool:
     """True for a slice that takes all dimensions away."""
     if op["#"] != "1.slice":
         return False

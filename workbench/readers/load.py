@@ -76,12 +76,12 @@ def _as_returned(program: Program) -> Program:
     results = list(program.outputs)
     for value, made in lost.items():
         places = [place for place, result in enumerate(results) if result == value]
-        if len(places) != len(made):
+        if places and len(places) != len(made):
             raise ModelFileError(
                 f"Paddle loses an output in the export: the input {value.name} plus a number.",
                 f"Return paddle.assign(...) of it, or do not return {value.name} itself.",
             )
-        for place, result in zip(places, made, strict=True):
+        for place, result in zip(places, made, strict=False):
             results[place] = result
     return program.with_block(replace(program.block, results=tuple(results)))
 
