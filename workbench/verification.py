@@ -235,8 +235,12 @@ class Verification:
 
     @property
     def largest_error(self) -> LayerCheck | None:
-        """The layer with the largest scale-relative error alone."""
-        measured = [layer for layer in self.layers if layer.alone.error is not None]
+        """The layer with the largest scale-relative error alone, of those with a verdict."""
+        measured = [
+            layer
+            for layer in self.layers
+            if layer.alone.error is not None and layer.alone.verdict != "unchecked"
+        ]
         return max(
             measured,
             key=lambda layer: layer.alone.error.relative if layer.alone.error else 0.0,
