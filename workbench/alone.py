@@ -125,7 +125,11 @@ class _Alone:
         ops = self.row.ops
         terms = max(map(weighted_terms, self.runner.layers(self.row.path)), default=0.0)
         return {
-            v: max(sum_noise(ops, first, ours), least_noise(ours, terms), kernel_noise(ops, ours))
+            v: max(
+                sum_noise(ops, first, ours),
+                least_noise(ours, terms),
+                kernel_noise(ops, ours, first),
+            )
             for v in self.row.values
             for ours in (self.made.get(v),)
         }

@@ -108,8 +108,11 @@ def sum_noise(ops: Iterable[str], read: torch.Tensor | None, made: Any) -> float
     return noise if math.isfinite(noise) else 0.0
 
 
-def kernel_noise(ops: Iterable[str], made: Any) -> float:
-    """Rounding inside Paddle's kernels that the result's dtype and size do not show."""
+def kernel_noise(ops: Iterable[str], made: Any, read: torch.Tensor | None = None) -> float:
+    """Rounding inside Paddle's kernels that the result's dtype and size do not show.
+
+    `read` is what the operator reads first.
+    """
     if not isinstance(made, torch.Tensor) or not made.is_floating_point() or not made.numel():
         return 0.0
     names = {op.partition(".")[2] for op in ops}
@@ -117,7 +120,8 @@ def kernel_noise(ops: Iterable[str], made: Any) -> float:
         return steps_noise(made)
     if any("interp" in name for name in names):
         epsilon = torch.finfo(torch.float32 if made.dtype == torch.float64 else made.dtype).eps
-        noise = epsilon * float(made.abs().max()) * max(1.0, max(made.shape) / 8)
+        size = max(*made.shape, *(read.shape if read is not None else ()))
+        noise = epsilon * float(made.abs().max()) * max(1.0, size / 8)
         return noise if math.isfinite(noise) else 0.0  # positions are rounded, which grow with size
     if "logsigmoid" in names:  # 1 + exp(-x) is rounded, where torch calls log1p
         return torch.finfo(made.dtype).eps / 4

@@ -9,7 +9,10 @@ from workbench.program import Value
 from workbench.row_runner import Lookup
 
 #: Operators that return positions of numbers along an axis.
-POSITIONS = {"pd_op.topk", "pd_op.argsort", "pd_op.kthvalue", "pd_op.mode"}
+POSITIONS = {
+    "pd_op.topk", "pd_op.argsort", "pd_op.kthvalue", "pd_op.mode", "pd_op.median",
+    "pd_op.nanmedian",
+}  # fmt: skip
 #: Those of them that return no position twice.
 _DISTINCT = {"pd_op.topk", "pd_op.argsort"}
 
@@ -50,7 +53,11 @@ def only_ties(
     """
     if row.op is None or numbers is None or ours.is_floating_point() or not numbers.ndim:
         return False
-    axis = int(row.op.attributes.get("axis", -1)) % numbers.ndim
+    axis = row.op.attributes.get("axis", -1)
+    axis = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
+    if not isinstance(axis, int):
+        return False
+    axis %= numbers.ndim
     if ours.ndim < numbers.ndim:  # without keepdim
         ours, theirs = ours.unsqueeze(axis), theirs.unsqueeze(axis)
     size = numbers.shape[axis]
