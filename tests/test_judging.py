@@ -55,3 +55,15 @@ def test_a_value_that_agrees_is_judged_though_rounding_may_flip_its_shape() -> N
     assert compare(theirs.clone(), theirs, flipped).verdict == "exact"
     assert compare(theirs + 1e-7, theirs, flipped).verdict == "rounding"
     assert compare(theirs + 1e-3, theirs, flipped).verdict == "unchecked"
+
+
+def test_noise_that_makes_nan_is_as_large_as_the_number() -> None:
+    theirs = torch.tensor([4.0, 0.003, float("inf")])
+    shaken = torch.tensor([4.001, float("nan"), float("inf")])
+    near = compare(torch.tensor([4.0, 0.004, float("inf")]), theirs, shaken)
+    assert near.verdict == "rounding"
+    assert near.noise < 0.01
+    shaken[0] = 5.001
+    assert compare(torch.tensor([5.0, 0.004, float("inf")]), theirs, shaken).failed
+    overflows = compare(torch.tensor([4.0, float("inf"), 1.0]), theirs, torch.ones(3))
+    assert overflows.verdict == "unchecked"

@@ -204,13 +204,24 @@ def _misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:
 
 
 def _noise(ours: torch.Tensor, other: Any) -> float | None:
-    """Largest difference to the other run; None when that one took another decision."""
+    """Largest difference to the other run; None when that one took another decision.
+
+    Where rounding makes NaN of a number, as at the root of what is nearly zero, it may as well take
+    it to zero; where it decides whether a number overflows, that is a decision.
+    """
     if not isinstance(other, torch.Tensor):
         return 0.0
     if other.shape != ours.shape:
         return None
     if not (ours.is_floating_point() or ours.is_complex()):
         return 0.0
+    noise = largest_difference(ours, other)
+    if math.isfinite(noise):
+        return noise
+    finite = torch.isfinite(ours)
+    if bool((torch.isfinite(other) & ~finite).any()):
+        return None
+    other = torch.where(torch.isfinite(other), other, torch.where(finite, 0, ours))
     return largest_difference(ours, other)
 
 
