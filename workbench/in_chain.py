@@ -100,10 +100,7 @@ class ChainChecks:
     def _plain(self, value: Value, ours: Any) -> Check:
         """Judged by what rounding errors add up to that no layer enlarges."""
         theirs = self.paddles.beside(value, ours)
-        check = compare(ours, theirs, None, size=self.paddles.size(value))
-        if check.error is None:
-            return check
-        return compare_again(check.error, ours, None, self.walk[value])
+        return compare(ours, theirs, None, self.walk[value], self.paddles.size(value))
 
     def _again(self, check: Check, ours: Any, moved: Any) -> Check:
         """Judged by the run with random errors too."""

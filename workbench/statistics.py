@@ -96,16 +96,14 @@ def error_stats(
         return ErrorStats(0.0, 0.0, 0.0, 0.0, 1.0, 0, 0, 0, _NO_COUNTS)
     ours, theirs = _comparable(candidate).flatten(), _comparable(reference).flatten()
     size = size or magnitude(reference)
-    found = _Sums(size.scale)
+    found, apart = _Sums(size.scale), None
     for difference, part in _differences(ours, theirs):
         found.add(difference, part)
-    sample = (_sampled(ours) - _sampled(theirs)).abs()
     if not (math.isfinite(found.largest) and size.finite):
-        _, theirs, difference = _finite_parts(ours, theirs)
+        _, theirs, apart = _finite_parts(ours, theirs)
         size = magnitude(theirs)
         found = _Sums(size.scale)
-        found.add(difference, theirs)
-        sample = _sampled(difference)
+        found.add(apart, theirs)
     elements, largest = ours.numel(), found.largest
     whole = not (candidate.is_floating_point() or candidate.is_complex())
     if whole and largest == 0 and not torch.equal(candidate, reference):
@@ -113,7 +111,8 @@ def error_stats(
     if largest == 0:
         start = (0,) * candidate.dim()
         return ErrorStats(0.0, 0.0, size.scale, 0.0, 1.0, 0, elements, elements, _NO_COUNTS, start)
-    zeros, counts = _spread(sample.numpy(), elements, size.scale)
+    sample = _sampled(ours) - _sampled(theirs) if apart is None else _sampled(apart)
+    zeros, counts = _spread(sample.abs().numpy(), elements, size.scale)
     if whole:
         zeros = int(torch.count_nonzero(candidate == reference))
     return ErrorStats(

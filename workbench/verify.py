@@ -72,11 +72,10 @@ def _recorded(
     wanted += mapping.program.outputs
     inside = values_inside(mapping)
     taken: list[tuple[Sample, Reference]] = []
-    left_out, refused = [], None
+    left_out, refused, largest = [], None, 0
     for sample in progress(samples, "running Paddle"):
         shapes = ", ".join(str(list(array.shape)) for array in sample.arrays)
         told = f"{sample.told or 'sample inputs'} {shapes}"
-        largest = max((reference.nbytes for _, reference in taken), default=0)
         if not sample.required and _free() < ROOM * largest:
             left_out.append(f"{told} were left out: {_no_room(largest)}")
             continue
@@ -90,6 +89,7 @@ def _recorded(
             left_out.append(f"Paddle does not take {told}, left out: {why}")
         else:
             taken.append((sample, reference))
+            largest = max(largest, reference.nbytes)
     if refused is not None and not taken:
         raise PaddleProcessError(f"{refused.message}\nInputs were {told}.", GIVE_INPUTS)
     return taken, left_out
