@@ -10,19 +10,16 @@ counted alone and in the chain. With a picture, the distribution of error over t
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 import workbench as wb
+from benchmarks.models import chosen_models
 from workbench import alone
 from workbench.errors import WorkbenchError
 
-ROOT = Path(__file__).parents[1]
 EDGES = np.array([0, *np.logspace(-3, 1, 17)])
 
 
@@ -102,13 +99,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", type=Path)
     options = parser.parse_args()
     ratios: dict[str, list[float]] = {"alone": [], "chain": [], "failed": []}
-    with tempfile.TemporaryDirectory() as made:
-        folders = options.models
-        if not folders:
-            script = Path(__file__).with_name("fault_models.py")
-            subprocess.run([sys.executable, str(script), made], check=True, capture_output=True)
-            samples = [path.parent for path in sorted((ROOT / "data").glob("*/metric.json"))]
-            folders = [*samples, *sorted(Path(made).iterdir())]
+    with chosen_models(options.models, "fault_models.py") as folders:
         for folder in folders:
             for name, values in measure(folder).items():
                 ratios[name] += values

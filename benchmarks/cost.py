@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,14 +19,13 @@ from pathlib import Path
 import torch
 
 import workbench as wb
+from benchmarks.models import chosen_models
 from workbench.inputs import input_sets
 from workbench.migration import Migration
 from workbench.paddle_side.predict import predict
 from workbench.paddle_side.reference import record
 from workbench.verify import check_references
 from workbench.weights import as_tensor
-
-ROOT = Path(__file__).parents[1]
 
 
 def in_turn(repeat: int, *works: Callable[[], object], clock: Callable[[], float]) -> list[float]:
@@ -97,13 +93,7 @@ def main() -> None:
         f"{'model':22s} {'rows':>5s} {'forward':>9s} {'check':>9s} {'times':>7s}   "
         f"{'forward':>9s} {'stored':>9s} {'times':>7s}"
     )
-    with tempfile.TemporaryDirectory() as made:
-        folders = options.models
-        if not folders:
-            script = Path(__file__).with_name("cost_models.py")
-            subprocess.run([sys.executable, str(script), made], check=True, capture_output=True)
-            samples = [path.parent for path in sorted((ROOT / "data").glob("*/metric.json"))]
-            folders = [*sorted(Path(made).iterdir()), *samples]
+    with chosen_models(options.models, "cost_models.py") as folders:
         for folder in folders:
             measure(folder, options.repeat)
 

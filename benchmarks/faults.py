@@ -16,9 +16,6 @@ verified as a whole, and both must agree.
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -31,6 +28,7 @@ import torch
 
 import workbench as wb
 from benchmarks.fault_kinds import ModuleFault, RowFault, module_faults, row_faults
+from benchmarks.models import chosen_models
 from workbench.block_rows import blocks_inside
 from workbench.builder import build, build_row
 from workbench.diagnosis import diagnose, diagnose_all
@@ -44,8 +42,6 @@ from workbench.row_runner import RowRunner, untouched
 from workbench.verification import Run, Verification
 from workbench.verify import check_references, check_row
 
-ROOT = Path(__file__).parents[1]
-SAMPLES = ("digits_classifier", "crnn_recognizer", "transformer_encoder", "legacy_classifier")
 _EVERY = 25
 _T = TypeVar("_T", ModuleFault, RowFault)
 
@@ -352,12 +348,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", type=Path)
     options = parser.parse_args()
     figures = Figures()
-    with tempfile.TemporaryDirectory() as made:
-        folders = options.models
-        if not folders:
-            script = Path(__file__).with_name("fault_models.py")
-            subprocess.run([sys.executable, str(script), made], check=True, capture_output=True)
-            folders = [ROOT / "data" / name for name in SAMPLES] + sorted(Path(made).iterdir())
+    with chosen_models(options.models, "fault_models.py") as folders:
         for folder in folders:
             study(folder, options.most, figures)
     show(figures)
