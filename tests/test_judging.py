@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from workbench.judging import amplified, compare, judge, kernel_noise
+from workbench.judging import amplified, compare, judge
+from workbench.kernel_noise import kernel_noise
 from workbench.statistics import error_stats
 
 

@@ -15,7 +15,8 @@ from tests.conftest import SAMPLES
 from tests.oracle.case import case, f32, f64
 from tests.oracle.check import run_paddle
 from workbench.errors import InputError
-from workbench.judging import health_of, judge, sum_noise
+from workbench.judging import health_of, judge
+from workbench.kernel_noise import sum_noise
 from workbench.paddle_side.process import PaddleProcess
 from workbench.statistics import error_stats
 

@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -100,29 +99,6 @@ def weighted_terms(module: nn.Module) -> float:
     if isinstance(module, _TRANSPOSED):
         first = weight.shape[0] // module.groups
     return float(first * math.prod(weight.shape[2:]))
-
-
-def least_noise(result: Any, terms: float) -> float:
-    """The part of `moved_products` that the final sums alone tell: eps · √(K / 36) · max |Y|."""
-    if not terms or not isinstance(result, torch.Tensor) or not result.numel():
-        return 0.0
-    if result.dtype not in (torch.float32, torch.float64):
-        return 0.0
-    noise = torch.finfo(result.dtype).eps * math.sqrt(terms / 36) * float(result.abs().max())
-    return noise if math.isfinite(noise) else 0.0
-
-
-def steps_noise(made: Any) -> float:
-    """What adding the step again and again, as Paddle's arange does, makes of a range of floats."""
-    if not isinstance(made, torch.Tensor) or not made.is_floating_point() or made.numel() < 3:
-        return 0.0
-    first, last, count = float(made.flatten()[0]), float(made.flatten()[-1]), made.numel()
-    dtype = np.float64 if made.dtype == torch.float64 else np.float32
-    steps = np.full(count, (last - first) / (count - 1), dtype)
-    steps[0] = first
-    exact = first + float(steps[1]) * np.arange(count, dtype=np.float64)
-    error = float(np.abs(np.add.accumulate(steps) - exact).max())
-    return error if math.isfinite(error) else 0.0
 
 
 def without_nan(ours: Any, theirs: Any) -> tuple[torch.Tensor, torch.Tensor] | None:

@@ -10,10 +10,8 @@ import torch
 
 from workbench.accumulation import (
     finite_noise,
-    least_noise,
     moved_products,
     nan_told,
-    weighted_terms,
     without_nan,
 )
 from workbench.integrity import Integrity
@@ -22,10 +20,9 @@ from workbench.judging import (
     compare,
     compare_again,
     first_line,
-    kernel_noise,
-    sum_noise,
     worst,
 )
+from workbench.kernel_noise import known_noise
 from workbench.mapping import Row
 from workbench.paddle_values import PaddleValues
 from workbench.program import ARRAY, Value
@@ -122,16 +119,10 @@ class _Alone:
         """Rounding that is known to be there: adding up term by term, float32 inside a kernel."""
         read = next((v for v in self.row.reads if self.paddles.is_recorded(v)), None)
         first = self.paddles.get(read) if read is not None else None
-        ops = self.row.ops
-        terms = max(map(weighted_terms, self.runner.layers(self.row.path)), default=0.0)
+        layers = self.runner.layers(self.row.path)
         return {
-            v: max(
-                sum_noise(ops, first, ours),
-                least_noise(ours, terms),
-                kernel_noise(ops, ours, first),
-            )
-            for v in self.row.values
-            for ours in (self.made.get(v),)
+            value: known_noise(self.row.ops, first, self.made.get(value), layers)
+            for value in self.row.values
         }
 
     def _added_one_by_one(self) -> dict[Value, float]:
