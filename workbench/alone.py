@@ -16,6 +16,7 @@ from workbench.accumulation import (
 )
 from workbench.integrity import Integrity
 from workbench.judging import (
+    NOISE_FACTOR,
     amplified,
     compare,
     compare_again,
@@ -35,6 +36,8 @@ from workbench.verification import Check
 _UNCHECKED = Check("unchecked")
 #: A layer that uses less than this of the smallest tolerance there is passes without a float64 run.
 PLAIN = 0.75
+#: How many times the rounding that was measured by adding in Paddle's order Paddle may be away.
+MEASURED = 3.0
 
 
 def check_alone(runner: RowRunner, row: Row, paddles: PaddleValues, integrity: Integrity) -> Check:
@@ -134,7 +137,11 @@ class _Alone:
             for value, check in self.plain.items()
             if check.error is not None
         }
-        known = {value: noise for value, noise in noises.items() if noise is not None}
+        known = {
+            value: noise * MEASURED / NOISE_FACTOR
+            for value, noise in noises.items()
+            if noise is not None
+        }
         if known:
             return known
         moved = self.runner.alone(row.path, self.paddles.get, mover=moved_products)
