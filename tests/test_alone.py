@@ -184,3 +184,29 @@ def test_normalisation_of_repeated_numbers_has_the_rounding_of_its_sums(tmp_path
         (row,) = (row for row in migration.mapping.rows if "instance_norm" in row.path)
         migration.mapping = migration.mapping.edit(row.path, arguments={"eps": 1e-4})
         assert not migration.verify([x / 2]).passed
+
+
+def test_a_wrong_epsilon_over_a_flat_region_is_found(tmp_path: Path) -> None:
+    """Paddle is off by 2e-5 here and the fault by 3e-4: what is measured must not be stretched."""
+
+    class Norm(paddle.nn.Layer):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = paddle.nn.Conv2D(3, 16, 5, padding=2)
+            self.norm = paddle.nn.InstanceNorm2D(16)
+
+        def forward(self, x: Any) -> Any:
+            return self.norm(self.conv(x))
+
+    paddle.seed(5)
+    spec = [paddle.static.InputSpec([2, 3, 128, 128], "float32")]
+    paddle.jit.save(Norm(), str(tmp_path / "m" / "inference"), input_spec=spec)
+    x = np.random.default_rng(0).normal(size=(2, 3, 128, 128)).astype(np.float32)
+    x[..., 40:] = 0.25
+    with wb.load(tmp_path / "m") as migration:
+        assert migration.verify([x]).passed
+        (row,) = (row for row in migration.mapping.rows if "instance_norm" in row.path)
+        migration.mapping = migration.mapping.edit(row.path, arguments={"eps": 1e-4})
+        found = migration.verify([x])
+        assert found.first_mismatch is not None
+        assert found.first_mismatch.path == row.path
