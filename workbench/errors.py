@@ -35,9 +35,13 @@ class ConversionError(WorkbenchError):
 
 
 class PaddleProcessError(WorkbenchError):
-    """The Paddle process could not start, failed, or died; `crashed` where native code crashed."""
+    """The Paddle process could not start, failed, or died; `crashed` where native code crashed.
+
+    `stored` are the numbers of the values that a run stored before it failed.
+    """
 
     crashed = False
+    stored: frozenset[int] = frozenset()
 
 
 class UnsupportedOp(Exception):

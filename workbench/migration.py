@@ -228,7 +228,8 @@ class Migration:
 
         module = self.convert()
         samples = chosen_samples(self.program, inputs, thorough, nan)
-        found, self.references = verify(self.mapping, module, samples, self.paddle, progress)
+        given = self.mapping, module, samples, self.paddle, progress, self.rules
+        found, self.references = verify(*given)
         self.verification, self.probed = probed(
             self.mapping, module, found, self.references, self.paddle, thorough, progress
         )

@@ -60,6 +60,8 @@ class LayerCheck:
 
     `changed` tells what of the module is not as the mapping and the model's file say, which numbers
     on sample inputs may not show. `probe` is the layer alone on inputs that were chosen for it.
+    `coarse` tells why its rule was compared to the precision of the program's own dtypes only, and
+    not in float64; empty where it was.
     """
 
     path: str
@@ -72,6 +74,7 @@ class LayerCheck:
     health: tuple[str, ...] = ()
     changed: str = ""
     probe: Check = Check("unchecked")
+    coarse: str = ""
 
     @property
     def own(self) -> Check:

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from torch import fx
 
+from workbench.checks.run import Progress
 from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference
 from workbench.probes.check import NOTHING, Probed, probe_rows
-from workbench.run_checks import Progress
 from workbench.verification import Verification
 
 

@@ -9,6 +9,7 @@ from itertools import islice
 
 import torch
 
+from workbench.probes.boxes import box_sets
 from workbench.probes.slices import Slice
 from workbench.program import Op, Value
 
@@ -86,6 +87,8 @@ def probing_inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bo
 def _inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bool) -> Iterator[Probe]:
     if recorded:
         yield Probe(RECORDED, base)
+    for told, boxes in box_sets(part, base):
+        yield Probe(told, boxes)
     names = {op.short_name.rstrip("_") for op in part.ops}
     if names & FIXED:
         return

@@ -83,7 +83,10 @@ def _as_returned(program: Program) -> Program:
             )
         for place, result in zip(places, made, strict=False):
             results[place] = result
-    return program.with_block(replace(program.block, results=tuple(results)))
+    if tuple(results) == program.outputs:
+        return program
+    changed = program.with_block(replace(program.block, results=tuple(results)))
+    return replace(changed, fetched=tuple(value.id for value in results), own_outputs=True)
 
 
 def _from_legacy(files: ModelFiles) -> Loaded:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.calls import Weight
-from workbench.judging import EPSILONS, NOISE_FACTOR, WRONG
+from workbench.checks.as_run import TIMES
+from workbench.checks.closeness import EXACT, WRONG
 from workbench.mapping import Mapping, Row
 from workbench.report.changes import change_groups, hand_edits, unsupported_rows, weights_by_key
 from workbench.report.coverage import STATES, concerns, coverage, grouped
@@ -48,7 +49,7 @@ def report_content(migration: Migration) -> dict[str, Any]:
         "source": source_card(migration),
         "target": target_card(mapping),
         "method": {
-            "noise_factor": NOISE_FACTOR, "epsilons": EPSILONS, "wrong": WRONG,
+            "exact": EXACT, "times": TIMES, "wrong": WRONG,
             "l2_good": L2_GOOD, "l2_investigate": L2_INVESTIGATE,
             "histogram_edges_log10": [float(edge) for edge in EDGES],
         },
