@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from workbench.passes import run_passes
 from workbench.program import Program
 from workbench.progress import progress
 from workbench.readers.load import Loaded, load_program
-from workbench.revealing import chosen_samples
+from workbench.revealing import Sample, chosen_samples
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
 
@@ -223,15 +223,27 @@ class Migration:
         dimensions are dynamic. `thorough` adds runs that reveal more and probes every row; `nan`
         adds a NaN. Raises `InputError` for unfit inputs, `PaddleProcessError` when Paddle fails.
         """
+        samples = chosen_samples(self.program, inputs, thorough, nan)
+        return self.prove(samples, self.paddle, thorough)
+
+    def prove(
+        self,
+        samples: Sequence[Sample],
+        process: PaddleProcess,
+        thorough: bool = False,
+        show: Callable[[Iterable[Any], str], Iterable[Any]] = progress,
+    ) -> Verification:
+        """What `verify`, the editor and the command line call: checks, probes, causes.
+
+        `show` wraps what is gone through, with a word for it, to tell how far it is.
+        """
         from workbench.probes import probed
         from workbench.verify import verify
 
-        module = self.convert()
-        samples = chosen_samples(self.program, inputs, thorough, nan)
-        given = self.mapping, module, samples, self.paddle, progress, self.rules
-        found, self.references = verify(*given)
+        given = self.mapping, self.convert()
+        found, self.references = verify(*given, samples, process, show, self.rules)
         self.verification, self.probed = probed(
-            self.mapping, module, found, self.references, self.paddle, thorough, progress
+            *given, found, self.references, process, thorough, show
         )
         return self.explained()
 

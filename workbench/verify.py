@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from torch import fx
 
-from workbench.checks.recording import Recorder
+from workbench.checks.recording import recorder
 from workbench.checks.run import Progress, RunChecks, check_real, row_in_float64
 from workbench.checks.wide_model import wide_model
 from workbench.errors import PaddleProcessError
@@ -75,7 +75,7 @@ def _recorded(
 
     Raises `PaddleProcessError` when it takes none.
     """
-    recorder = Recorder(mapping, process, rules)
+    records = recorder(mapping, process, rules)
     taken: list[tuple[Sample, Reference]] = []
     left_out, refused, largest = [], None, 0
     for sample in progress(samples, "running Paddle"):
@@ -85,7 +85,7 @@ def _recorded(
             left_out.append(f"{told} were left out: {_no_room(largest)}")
             continue
         try:
-            reference = recorder.record(sample.arrays)
+            reference = records.record(sample.arrays)
         except PaddleProcessError as error:
             if sample.required:
                 raise
@@ -97,7 +97,7 @@ def _recorded(
             largest = max(largest, reference.nbytes)
     if refused is not None and not taken:
         raise PaddleProcessError(f"{refused.message}\nInputs were {told}.", GIVE_INPUTS)
-    return taken, [*left_out, *recorder.notes]
+    return taken, [*left_out, *records.notes]
 
 
 def _free() -> int:
@@ -119,8 +119,8 @@ def _coarse(runs: Sequence[Run]) -> tuple[str, ...]:
     counts = Counter(", ".join(layer.ops).replace("pd_op.", "") for layer in layers.values())
     told = ", ".join(f"{name} ({count})" for name, count in counts.most_common())
     return (
-        f"{len(layers)} of {len(runs[0].layers)} layers could not be compared in float64, and were "
-        f"in the program's own dtypes: {told}.",
+        f"{len(layers)} of {len(runs[0].layers)} layers were compared to the precision of the "
+        f"program's own dtypes only, not in float64: {told}.",
     )
 
 

@@ -28,7 +28,7 @@ _GAP = 10.0
 #: What is this much smaller than other values of the tensor counts as nothing beside them (Paddle's
 #: softmax gives 1e-28 where a mask hides a place, torch's 0); numbers from `_MASK` on are masks,
 #: beside which nothing counts as small.
-_NOTHING, _MASK = 1e-7, 1e7
+_NOTHING, _MASK = 1e-5, 1e7
 
 
 def unit_of(dtype: torch.dtype) -> float:

@@ -99,6 +99,8 @@ class _Run:
         check = worst(checks.values())
         if self._coarse(row):
             self.found.coarse[row.path] = self._coarse(row)
+        if check.failed and row.path in self.loose:
+            self.found.unable[row.path] = self.loose[row.path]
         if check.verdict != "unchecked" and any(map(self.paddles.is_narrow, row.values)):
             self.found.unable[row.path] = "Paddle has no float64 kernel for it"
         self.found.rows[row.path] = check

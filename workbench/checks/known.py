@@ -19,7 +19,7 @@ _FLOAT32_INSIDE = {
 }  # fmt: skip
 #: Operators that place samples between elements: positions are rounded, which grow with the size.
 _POSITIONS = {
-    "bilinear_interp", "bicubic_interp", "linear_interp", "trilinear_interp",
+    "bilinear_interp", "bicubic_interp", "linear_interp", "trilinear_interp", "interp_antialias",
     "legacy_bilinear_interp", "legacy_bicubic_interp",
 }  # fmt: skip
 #: Operators that compute complex numbers in single precision.

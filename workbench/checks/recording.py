@@ -7,14 +7,14 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from workbench.block_rows import values_inside
 from workbench.checks.twin import Twin, is_wide, widened_inputs
 from workbench.errors import PaddleProcessError, WorkbenchError
-from workbench.mapping import Mapping
+from workbench.mapping import Mapping as RowMapping
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference, record
 from workbench.program import Program, Value, is_float
@@ -29,27 +29,32 @@ _MOST = 40
 
 
 class Recorder:
-    """Records Paddle's values for the rows of a mapping, set of inputs by set of inputs.
+    """Records Paddle's values of a program, set of inputs by set of inputs.
 
-    `notes` tell why values in float64 could not be had.
+    `wanted` are values of the outermost block, `inside` those of inner blocks by key. `notes` tell
+    why values in float64 could not be had.
     """
 
-    def __init__(self, mapping: Mapping, process: PaddleProcess, rules: RuleBook = DEFAULT) -> None:
-        self.mapping, self.process, self.rules = mapping, process, rules
-        self.wanted: list[Value] = [v for row in mapping.rows for v in (*row.values, *row.reads)]
-        self.wanted += mapping.program.outputs
-        self.inside = values_inside(mapping)
+    def __init__(
+        self,
+        program: Program,
+        wanted: Sequence[Value],
+        inside: Mapping[str, Sequence[Value]],
+        process: PaddleProcess,
+        rules: RuleBook = DEFAULT,
+    ) -> None:
+        self.program, self.process, self.rules = program, process, rules
+        self.wanted, self.inside = wanted, inside
         self.notes: list[str] = []
         self._twin: Twin | None = None
-        self._done = is_wide(mapping.program)
+        self._done = is_wide(program)
 
     def record(self, inputs: Sequence[np.ndarray]) -> Reference:
         """Paddle's values of one set of inputs, with those in float64 as `wide`.
 
         Raises `PaddleProcessError` when Paddle does not take the inputs.
         """
-        program = self.mapping.program
-        reference = record(self.process, program, inputs, self.wanted, self.inside)
+        reference = record(self.process, self.program, inputs, self.wanted, self.inside)
         if not self._done:
             self._widen(reference, inputs)
         return reference
@@ -67,8 +72,8 @@ class Recorder:
             self._twin = twin
 
     def _new_twin(self) -> Twin:
-        _check_room(self.mapping.program)
-        return Twin(self.mapping.program, self.rules)
+        _check_room(self.program)
+        return Twin(self.program, self.rules)
 
     def _record_wide(self, twin: Twin, inputs: Sequence[np.ndarray]) -> Reference:
         """Run the widened program; an operator that cannot run in float64 is kept narrow."""
@@ -83,6 +88,13 @@ class Recorder:
                     raise
                 twin.keep_narrow({culprit})
         raise PaddleProcessError("Too many operators have no float64 kernel.")
+
+
+def recorder(mapping: RowMapping, process: PaddleProcess, rules: RuleBook) -> Recorder:
+    """Records what the rows of a mapping read and make, and the outputs."""
+    wanted = [value for row in mapping.rows for value in (*row.values, *row.reads)]
+    wanted += mapping.program.outputs
+    return Recorder(mapping.program, wanted, values_inside(mapping), process, rules)
 
 
 def _check_room(program: Program) -> None:

@@ -194,7 +194,6 @@ def _verifier(reference: Any) -> Callable[[Callable[[int, int, str], None]], Ver
 
     def run(tell: Callable[[int, int, str], None]) -> Verification:
         from workbench.paddle_side.process import PaddleProcess
-        from workbench.verify import verify
 
         migration = reference()
         before = [one.inputs for one in migration.references] or None
@@ -207,11 +206,8 @@ def _verifier(reference: Any) -> Callable[[Callable[[int, int, str], None]], Ver
                     tell(number, len(every), label)
                 yield item
 
-        module = migration.convert()
         with PaddleProcess() as process:
-            found = verify(migration.mapping, module, samples, process, progress)
-        migration.verification, migration.references = found
-        return migration.explained()  # type: ignore[no-any-return]
+            return migration.prove(samples, process, show=progress)  # type: ignore[no-any-return]
 
     return run
 
