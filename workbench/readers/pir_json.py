@@ -105,7 +105,7 @@ class _Reader:
         ops: list[Op] = []
         results: tuple[Value, ...] = ()
         for position, record in enumerate(block["ops"]):
-            name = _op_name(record["#"])
+            name = op_name(record["#"])
             self._refuse_redefinition(record)
             if name == "builtin.parameter":
                 self._parameter(record)
@@ -167,7 +167,8 @@ class _Reader:
         self.inputs.append((column, self._value(result, name=name)))
 
 
-def _op_name(code: str) -> str:
+def op_name(code: str) -> str:
+    """An operator's full name, `pd_op.relu`, from the code in the file, `1.relu`."""
     if code == "p":
         return "builtin.parameter"
     dialect, _, rest = code.partition(".")
