@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-#: Bytes that a program may have; its weights are mapped and have no limit.
-LARGEST_PROGRAM = 1 << 30
-#: Bytes of a mapping file, a label list, a dictionary.
+#: Bytes of a program, a stored verification, a list of labels. Weights are mapped, without limit.
+LARGEST_DOCUMENT = 1 << 30
+#: Bytes of a mapping file, a configuration, a dictionary.
 LARGEST_TEXT = 16 << 20
 
 _KINDS = (

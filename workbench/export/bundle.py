@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,9 +24,12 @@ from workbench.codegen.source import generate
 from workbench.errors import InputError, PaddleProcessError, WorkbenchError
 from workbench.export import deploy
 from workbench.export.parity import PARITY_TEST
+from workbench.files import LARGEST_TEXT, belongs, read_bytes
 
 if TYPE_CHECKING:
     from workbench.migration import Migration
+
+_LARGEST_COMPANION = 1_000_000
 
 Writer = Callable[["Migration", Path], str]
 
@@ -139,7 +143,7 @@ def _write(
     migration.mapping.save(folder / "mapping.yaml")
     _write_parity(migration, folder)
     for companion in _companions(migration):
-        shutil.copy2(companion, folder / companion.name)
+        (folder / companion.name).write_bytes(read_bytes(companion, LARGEST_TEXT))
     compared: dict[str, str] = {}
     failed: dict[str, WorkbenchError] = {}
     for name in formats:
@@ -195,16 +199,21 @@ def _write_parity(migration: Migration, folder: Path) -> None:
 
 
 def _companions(migration: Migration) -> list[Path]:
-    """Preprocessing and dictionaries that must travel with the weights."""
+    """Preprocessing and dictionaries that must travel with the weights.
+
+    A link that leads out of the model's folder is left out, with a warning: what lies there is
+    perhaps not meant for those who get the bundle.
+    """
     files = migration.files
     if files is None:
         return []
     found = [files.config] if files.config else []
-    found += [
-        path
-        for path in sorted(files.program.parent.glob("*.txt"))
-        if path.stat().st_size < 1_000_000
-    ]
+    home = files.program.parent
+    for path in sorted(home.glob("*.txt")):
+        if not belongs(path, home):
+            warnings.warn(f"{path} was left out: it is no regular file there.", stacklevel=2)
+        elif path.stat().st_size < _LARGEST_COMPANION:
+            found.append(path)
     return found
 
 

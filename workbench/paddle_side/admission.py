@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.errors import ModelFileError
-from workbench.files import LARGEST_PROGRAM, belongs, read_bytes
+from workbench.files import LARGEST_DOCUMENT, belongs, read_bytes
 from workbench.outside import reaches_out
 from workbench.readers.pir_json import op_name
 from workbench.readers.program_desc import read_names
@@ -66,7 +66,7 @@ def _admit_program(path: Path) -> None:
 
 def _content(path: Path) -> bytes:
     try:
-        return read_bytes(path, LARGEST_PROGRAM)
+        return read_bytes(path, LARGEST_DOCUMENT)
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import ModelFileError, PaddleProcessError
+from workbench.files import belongs
 from workbench.paddle_side.live import export_layer, is_layer
 from workbench.paddle_side.process import PaddleProcess
 from workbench.program import Program, Value
@@ -144,7 +145,7 @@ def _check_legacy(files: ModelFiles) -> None:
 def _with_names(program: Program, files: ModelFiles, names: str | Path | None) -> Program:
     if names is None:
         beside = [files.program.with_suffix(".pdparams"), *files.program.parent.glob("*.pdparams")]
-        found = [path for path in beside if path.is_file()]
+        found = [path for path in beside if belongs(path, files.program.parent)]
         if not found:
             return program
         try:

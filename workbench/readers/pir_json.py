@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import ModelFileError
+from workbench.files import LARGEST_DOCUMENT, read_text
 from workbench.program import ARRAY, LIST, Block, Op, Operand, Parameter, Program, Value
 from workbench.schema import Signature, signature
 
@@ -46,7 +47,7 @@ def read_program(path: Path) -> Program:
 
 def _load(path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, LARGEST_DOCUMENT)
     except UnicodeDecodeError as error:
         raise ModelFileError(f"{path} is not a text file, so not a Paddle 3 program.") from error
     except OSError as error:
