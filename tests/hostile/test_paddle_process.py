@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import workbench as wb
-from workbench.errors import ModelFileError
+from workbench.errors import ModelFileError, RefusedProgramError
 from workbench.paddle_side import process as paddle_process
 from workbench.paddle_side.admission import admit, known
 from workbench.paddle_side.process import PaddleProcess
@@ -136,8 +136,13 @@ def test_a_dead_operator_does_not_write_a_file(data: Path, tmp_path: Path) -> No
     folder = _change(data, tmp_path / "model", _dead_save(precious))
     with wb.load(folder) as migration:
         migration.convert()  # without Paddle nothing of it runs
-        with pytest.raises(ModelFileError, match=r"holds pd_op\.save_combine \(operator \d+\)"):
+        with pytest.raises(
+            RefusedProgramError, match=r"holds pd_op\.save_combine \(operator \d+\)"
+        ):
             migration.verify()
+        bundle = migration.export(tmp_path / "out")
+        assert not bundle.verified
+        assert json.loads((bundle.folder / "manifest.json").read_text())["verification"] is None
         assert migration.paddle.pid is None
     assert precious.read_text() == "mine"
 

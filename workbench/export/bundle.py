@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 
 import workbench
 from workbench.codegen.source import generate
-from workbench.errors import InputError, PaddleProcessError, WorkbenchError
+from workbench.errors import InputError, PaddleProcessError, RefusedProgramError, WorkbenchError
 from workbench.export import deploy
 from workbench.export.parity import PARITY_TEST
 from workbench.files import LARGEST_TEXT, belongs, read_bytes
@@ -101,10 +101,10 @@ class FormatError(WorkbenchError):
 
 
 def _try_to_verify(migration: Migration) -> None:
-    """Verify where Paddle is there; without it the manifest says that nothing was verified."""
+    """Verify where Paddle is there and may run the program; else the manifest says: nothing was."""
     try:
         migration.verify()
-    except PaddleProcessError:
+    except (PaddleProcessError, RefusedProgramError):
         migration.verification = None
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from workbench.errors import ModelFileError
+from workbench.errors import ModelFileError, RefusedProgramError
 from workbench.files import LARGEST_DOCUMENT, belongs, read_bytes
 from workbench.outside import reaches_out
 from workbench.readers.pir_json import op_name
@@ -33,8 +33,9 @@ _GRADIENTS = ("_triple_grad", "_double_grad", "_grad_grad", "_grad")
 def admit(program: str | Path) -> None:
     """Let a saved program pass that only computes.
 
-    Raises `ModelFileError`, naming the operator and its place, for one that holds an operator of
-    files, of other processes or of foreign code anywhere, or one that is not known at all.
+    Raises `RefusedProgramError`, naming the operator and its place, for one that holds an operator
+    of files, of other processes or of foreign code anywhere, or one that is not known at all;
+    `ModelFileError` when it cannot be read.
     """
     path = Path(program)
     stamp = path.stat() if path.exists() else None
@@ -131,14 +132,14 @@ def _check_parameter_files(folder: Path, names: frozenset[str]) -> None:
             )
 
 
-def _refusal(path: Path, name: str, place: str) -> ModelFileError:
+def _refusal(path: Path, name: str, place: str) -> RefusedProgramError:
     short = name.partition(".")[2] or name
     does = (
         "it reaches out of the program: to files, other processes or foreign code"
         if reaches_out(short)
         else "it is no operator that this workbench knows, so it may do anything"
     )
-    return ModelFileError(
+    return RefusedProgramError(
         f"{path} holds {name} ({place}). Paddle is not started on it: {does}.",
         "Paddle runs every operator of a program, even where nothing needs the result. Export the "
         "model for inference without it, if you trust its source; converting does not need Paddle.",

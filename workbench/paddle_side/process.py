@@ -72,9 +72,9 @@ class PaddleProcess:
         """Send one request and wait for its answer.
 
         `program` and `params` among the arguments are files; a program is checked first. Raises
-        `ModelFileError` when it holds an operator that does more than compute, `PaddleProcessError`
-        when Paddle is missing, the request fails in Paddle, or the process dies; a new process is
-        started for the next request.
+        `RefusedProgramError` for one with operators that do more than compute, and
+        `PaddleProcessError` when Paddle is missing, the request fails in Paddle, or the process
+        dies; a new process is started for the next request.
         """
         for name in ("program", "params"):
             if arguments.get(name) is not None:
