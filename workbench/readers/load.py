@@ -19,6 +19,9 @@ from workbench.readers.pdiparams import bind_parameters, check_tensors
 from workbench.readers.pdparams import read_pdparams
 from workbench.readers.pir_json import read_program
 
+#: Names of files and folders that tell nothing about the model.
+_GENERIC = ("inference", "model", "__model__", "best_model", "infer")
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -28,6 +31,17 @@ class Loaded:
     origin: str
     files: ModelFiles | None = None
     temporary: Any = None
+
+
+def name_of(origin: str) -> str:
+    """A short name for a model, fit for a folder: of its file, or its folder where files of every
+    model are called so (`inference.json`); of the class of a live layer.
+    """
+    if origin.startswith("live "):
+        return origin.removeprefix("live ")
+    path = Path(origin)
+    steps = (path.stem, *(folder.name for folder in path.resolve().parents))
+    return next((step for step in steps if step and step not in _GENERIC), "model")
 
 
 def load_program(
