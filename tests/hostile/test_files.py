@@ -149,6 +149,18 @@ def test_weights_that_are_no_file_are_told(make: Maker, model: Path) -> None:
         wb.load(model)
 
 
+@pytest.mark.parametrize("make", MAKERS)
+def test_weights_of_a_legacy_model_that_are_no_file_are_told(
+    make: Maker, data: Path, tmp_path: Path
+) -> None:
+    """Before Paddle opens them."""
+    model = Path(shutil.copytree(data / "legacy_classifier", tmp_path / "model"))
+    (model / "model.pdiparams").unlink()
+    make(model / "model.pdiparams")
+    with pytest.raises(ModelFileError):
+        wb.load(model)
+
+
 def test_an_endless_file_of_edits_is_told(tmp_path: Path) -> None:
     path = tmp_path / "edits.yaml"
     path.write_text("rows: {}\n" + "#" * (17 << 20))
@@ -188,6 +200,14 @@ def test_a_link_among_samples_is_told(name: str, model: Path, secret: Path, tmp_
     with wb.load(model) as migration, pytest.raises(InputError, match="no regular file") as told:
         read_samples(migration, samples, None if name == "inference.yml" else lambda path: [])
     assert SECRET not in str(told.value)
+
+
+def test_edits_are_not_written_through_a_link(model: Path, tmp_path: Path) -> None:
+    target = tmp_path / "startup.yaml"
+    (model / "mapping.yaml").symlink_to(target)
+    with wb.load(model) as migration, pytest.raises(MappingError, match="no regular file"):
+        migration.edit()
+    assert not target.exists()
 
 
 def test_a_dictionary_elsewhere_is_not_read(secret: Path, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def _from_legacy(files: ModelFiles) -> Loaded:
 def _check_legacy(files: ModelFiles) -> None:
     if files.program.stat().st_size == 0:
         raise ModelFileError(f"{files.program} is empty.", "Copy or download the file again.")
-    if files.params.is_file():
+    if files.params.exists():  # a pipe, too, for which Paddle would wait
         check_tensors(files.params)
 
 
