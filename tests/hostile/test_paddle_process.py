@@ -104,20 +104,21 @@ def _ops(document: Json) -> list[Json]:
 
 
 def _dead_save(target: Path) -> Callable[[Json], None]:
-    """An operator whose result nobody reads and that writes a file."""
+    """An operator whose result nobody reads and that writes a file; Paddle 3.3 does run it."""
 
     def change(document: Json) -> None:
         ops = _ops(document)
         place = next(n for n, op in enumerate(ops) if op["#"] == "1.data") + 1
         source = ops[place - 1]["O"]
         (source,) = source if isinstance(source, list) else [source]
+        stop = _attribute("stop_gradient", "0.a_array", [{"#": "0.a_bool", "D": True}])
         combine = {
-            "#": "0.combine", "I": [{"%": source["%"]}], "A": [], "OA": [],
+            "#": "0.combine", "I": [{"%": source["%"]}], "A": [], "OA": [stop],
             "O": [{"%": 99999, "TT": {"#": "0.t_vec", "D": [source["TT"]]}}],
         }  # fmt: skip
         save = {
-            "#": "1.save_combine", "I": [{"%": 99999}], "O": [{"%": 99998, "TT": source["TT"]}],
-            "OA": [],
+            "#": "1.save_combine", "I": [{"%": 99999}], "O": [{"%": 99998, "TT": {"#": "NULL"}}],
+            "OA": [stop],
             "A": [
                 _attribute("file_path", "0.a_str", str(target)),
                 _attribute("overwrite", "0.a_bool", True),
