@@ -22,6 +22,10 @@ class ModelFileError(WorkbenchError):
     """A model file is missing, truncated, foreign, or does not fit its companion."""
 
 
+class RefusedProgramError(ModelFileError):
+    """A program holds operators that do more than compute: it is converted, but Paddle not run."""
+
+
 class InputError(WorkbenchError):
     """The inputs given do not fit the model, or an option is wrong."""
 

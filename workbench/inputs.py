@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import InputError
+from workbench.npz import read_npz
 from workbench.program import Op, Program, Value, is_float
 from workbench.readers.pdiparams import numpy_dtype
 
@@ -52,14 +53,7 @@ def load_inputs(program: Program, path: str | Path) -> list[np.ndarray]:
 
     Raises `InputError` when the file cannot be read or does not fit the model.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            f"{path} is not a readable .npz file ({error}).",
-            "Write one with numpy.savez(path, **{input_name: array}).",
-        ) from error
+    arrays = read_npz(path)
     names = [value.name for value in program.inputs]
     if all(name in arrays for name in names):
         ordered = [arrays[name] for name in names]

@@ -15,7 +15,7 @@ from workbench.mapping import Mapping
 from workbench.passes import run_passes
 from workbench.program import Program
 from workbench.progress import progress
-from workbench.readers.load import Loaded, load_program
+from workbench.readers.load import Loaded, load_program, name_of
 from workbench.revealing import Sample, chosen_samples
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
@@ -80,6 +80,11 @@ class Migration:
     def origin(self) -> str:
         """Where the model came from."""
         return self._loaded.origin
+
+    @property
+    def name(self) -> str:
+        """A short name, fit for a folder: `digits_classifier`."""
+        return name_of(self.origin)
 
     @property
     def files(self) -> ModelFiles | None:

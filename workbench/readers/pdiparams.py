@@ -8,6 +8,7 @@ protobuf, the protobuf (field 1: data type, field 2: dims), raw little-endian da
 from __future__ import annotations
 
 import math
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -17,6 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from workbench.errors import ModelFileError
+from workbench.files import open_regular
 from workbench.program import Parameter, Program, item_size
 
 #: Values of Paddle's `VarType.Type` protobuf enum.
@@ -75,9 +77,12 @@ def check_tensors(path: Path) -> int:
 
 
 def _map(path: Path) -> np.ndarray:
-    if path.stat().st_size == 0:
-        return np.empty(0, np.uint8)
-    return np.memmap(path, np.uint8, mode="r")
+    try:
+        with open_regular(path) as file:
+            empty = file.seek(0, os.SEEK_END) == 0
+            return np.empty(0, np.uint8) if empty else np.memmap(file, np.uint8, mode="r")
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _records(path: Path, content: np.ndarray) -> Iterator[tuple[str, tuple[int, ...], int]]:

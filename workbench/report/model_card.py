@@ -17,6 +17,7 @@ import numpy as np
 from workbench.errors import PaddleProcessError
 from workbench.mapping import Mapping
 from workbench.program import Program, Value, item_size
+from workbench.readers.load import name_of
 from workbench.report.changes import weights_by_key
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def source_card(migration: Migration) -> dict[str, Any]:
     parameters = program.parameters.values()
     return {
         "origin": migration.origin,
-        "name": model_name(migration),
+        "name": name_of(migration.origin),
         "files": [_file(path) for path in model_files(migration)],
         "inputs": [value_entry(value) for value in program.inputs],
         "outputs": [value_entry(value) for value in program.outputs],
@@ -114,16 +115,6 @@ def _flags(migration: Migration) -> str:
     task = getattr(migration, "task_parity", None)
     flags += f" --task {shlex.quote(task.source)}" if task else ""
     return flags + (" --benchmark" if getattr(migration, "timings", ()) else "")
-
-
-def model_name(migration: Migration) -> str:
-    """A short name: the folder of an `inference.json`, else the file's own name."""
-    origin = migration.origin
-    if origin.startswith("live "):
-        return origin.removeprefix("live ")
-    path = Path(origin)
-    plain = path.stem in ("inference", "model", "__model__")
-    return (path.resolve().parent.name if plain else path.stem) or origin
 
 
 def model_files(migration: Migration) -> list[Path]:
