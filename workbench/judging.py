@@ -93,7 +93,9 @@ def judge(error: ErrorStats, noise: float, dtype: torch.dtype) -> Check:
 
 def excused(check: Check, why: str) -> Check:
     """A failed check without its verdict; any other as it is."""
-    return Check("unchecked", check.error, problem=why) if check.failed else check
+    if not check.failed:
+        return check
+    return Check("unchecked", check.error, problem=why, cause="excused")
 
 
 def amplified(check: Check, dtype: torch.dtype) -> Check:

@@ -23,7 +23,9 @@ class Check:
     """One comparison: its error, the tolerance that the rounding noise allows, and the verdict.
 
     `tolerance` is absolute, like `error.max_abs`. `problem` says in words what is wrong beyond
-    numbers: another shape or dtype, an exception.
+    numbers: another shape or dtype, an exception. `cause` says as data what the check rests on
+    where it is not numbers: "raised" (torch refused to run the layer), "excused" (a decision before
+    it flipped); empty otherwise.
     """
 
     verdict: str
@@ -31,6 +33,7 @@ class Check:
     tolerance: float = 0.0
     noise: float = 0.0
     problem: str = ""
+    cause: str = ""
 
     @property
     def ratio(self) -> float:

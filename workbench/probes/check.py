@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,7 +22,7 @@ from workbench.paddle_side.reference import Reference
 from workbench.paddle_values import PaddleValues
 from workbench.probes.cropping import cropped
 from workbench.probes.identity import identity
-from workbench.probes.inputs import RECORDED, probing_inputs
+from workbench.probes.inputs import probing_inputs
 from workbench.probes.inside import Recorder
 from workbench.probes.record import Prober, Recorded
 from workbench.probes.slices import Slicer
@@ -49,7 +48,6 @@ _LINEAR = {
 }  # fmt: skip
 _UNCHECKED = Check("unchecked")
 _EPSILON = torch.finfo(torch.float32).eps
-_EXCEPTION = re.compile(r"^\w*(Error|Exception)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +243,7 @@ class Probing:
         kept: list[Recorded] = []
         for one in recorded:
             check = self._check(job, one)
-            if check.failed and one.probe.told != RECORDED:
+            if check.failed and not one.probe.recorded:
                 check = self._in_domain(job, one, check)
             if check.failed and (self._excused(check, one) or not self.prober.repeats(one)):
                 check = _UNCHECKED
@@ -285,10 +283,10 @@ class Probing:
         them, Paddle's kernel rounds more than ours (up to `WRONG` tolerances), or rounds what it
         adds to one (`exp(x) - 1` is no better than that for tiny x).
         """
-        if one.probe.told == RECORDED:
+        if one.probe.recorded:
             return False
         if check.error is None:
-            return bool(_EXCEPTION.match(check.problem))
+            return check.cause == "raised"
         tiny = check.error.max_abs <= EPSILONS * _EPSILON and check.error.scale < 1
         return tiny or check.verdict == "suspicious"
 

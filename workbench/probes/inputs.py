@@ -12,8 +12,6 @@ import torch
 from workbench.probes.slices import Slice
 from workbench.program import Op, Value
 
-#: What the values of the run are called.
-RECORDED = "recorded values"
 #: Where all tensors have fewer elements than this, sets are drawn several times.
 FEW, REPEATS = 16, 3
 #: All sets of a row have at most so many bytes, unless these are fewer than so many sets.
@@ -67,10 +65,11 @@ Draw = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Numbers for one copy of a slice; `told` says what they are."""
+    """Numbers for one copy of a slice: what they are, and whether the run itself had them."""
 
     told: str
     tensors: Mapping[Value, torch.Tensor]
+    recorded: bool = False
 
 
 def probing_inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bool) -> list[Probe]:
@@ -85,7 +84,7 @@ def probing_inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bo
 
 def _inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bool) -> Iterator[Probe]:
     if recorded:
-        yield Probe(RECORDED, base)
+        yield Probe("recorded values", base, recorded=True)
     names = {op.short_name.rstrip("_") for op in part.ops}
     if names & FIXED:
         return

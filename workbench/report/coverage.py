@@ -110,4 +110,4 @@ def _in_chain_only(verification: Verification) -> int:
 
 
 def _flipped(layer: LayerCheck) -> bool:
-    return layer.chain.verdict == "unchecked" and layer.chain.problem.startswith("a decision")
+    return layer.chain.verdict == "unchecked" and layer.chain.cause == "excused"

@@ -178,7 +178,7 @@ def rrelu(
     """Leaky ReLU; its slope is random when training, the mean of both limits at inference."""
     if is_test:
         return Result(activation(op, x, "RReLU", "rrelu", lower=lower, upper=upper), {"out": ()})
-    op.note("random: not comparable")
+    op.random()
     return Result(call("F.rrelu", x, lower, upper, training=True), {"out": ()})
 
 
@@ -187,7 +187,7 @@ def gumbel_softmax(
     op: Context, x: Value, temperature: float = 1.0, hard: bool = False, axis: int = -1
 ) -> Call:
     """Softmax of x plus Gumbel noise; one-hot when `hard`."""
-    op.note("random: not comparable")
+    op.random()
     return call("F.gumbel_softmax", x, tau=temperature, hard=hard, dim=axis)
 
 
