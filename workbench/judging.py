@@ -119,7 +119,8 @@ def health_of(reference: torch.Tensor, size: Magnitude | None = None) -> tuple[s
     if math.isnan(size.low):
         return ("NaN",)
     if not size.finite:
-        return ("infinite",)
+        finite = reference[torch.isfinite(reference)]
+        return ("infinite",) if not finite.numel() or health_of(finite) else ()
     if size.low == size.high and reference.numel() > 1:
         return ("constant",)
     if size.scale < VANISHING:

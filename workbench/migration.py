@@ -232,6 +232,7 @@ class Migration:
         self.verification, self.probed = probed(
             self.mapping, module, found, self.references, self.paddle, thorough, progress
         )
+        self.verification = replace(self.verification, thorough=thorough)
         return self.explained()
 
     def check_scopes(self) -> Verification:
@@ -264,7 +265,7 @@ class Migration:
     def explained(self) -> Verification:
         """The last verification, with what explains its failures; see `diagnose`."""
         found = self._verified()
-        if not found.passed:
+        if found.failed:
             self.verification = replace(found, diagnosis=self.diagnose())
         return self._verified()
 

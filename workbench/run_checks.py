@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from workbench.alone import check_alone
-from workbench.block_rows import block_key, block_module, loop_numbers
+from workbench.block_rows import block_key, block_module, blocks_inside, loop_numbers, met_inside
 from workbench.in_chain import ChainChecks, Chains, widest
 from workbench.integrity import Integrity
 from workbench.judging import amplified, compare, first_line, health_of, worst
@@ -18,6 +18,7 @@ from workbench.mapping import Mapping, Row, walk_rows
 from workbench.paddle_side.reference import Reference
 from workbench.paddle_values import PaddleValues
 from workbench.program import Value
+from workbench.proof import fixed_values
 from workbench.row_runner import RowRunner, quiet
 from workbench.verification import Check, LayerCheck, OutputCheck, Run
 
@@ -46,6 +47,13 @@ class RunChecks:
         self.paddles = PaddleValues(mapping.program, reference, self.numbers)
         self.integrity = integrity or Integrity()
         self.checked: dict[str, Check] = {}
+        self.fixed = fixed_values(mapping)
+        self.makers = {value: row for row in mapping.rows for value in row.values}
+        self.met = {
+            row.path: met_inside(mapping.program, reference, key, block)
+            for key, _, _, block in blocks_inside(mapping.rows)
+            for row in block.rows
+        }
         self.seen: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
 
     def check(self, progress: Progress, only: Collection[str] | None = None) -> Run:
@@ -100,8 +108,7 @@ class RunChecks:
         before = self.checked.get(row.path)
         self.checked[row.path] = worst([check, before]) if before else check
         if row.values and row.path not in self.seen:
-            shape, health = _seen(row.values[0], paddles)
-            self.seen[row.path] = shape, () if row.is_parameter else health
+            self.seen[row.path] = self._seen(row.values[0], paddles)
 
     # --- in the chain ---------------------------------------------------------------------------
 
@@ -170,8 +177,18 @@ class RunChecks:
     def _alone(self, row: Row) -> None:
         self.checked[row.path] = self.alone(row)
         if row.values:
-            shape, health = _seen(row.values[0], self.paddles)
-            self.seen[row.path] = shape, () if row.is_parameter else health
+            self.seen[row.path] = self._seen(row.values[0])
+
+    def _seen(
+        self, value: Value, paddles: PaddleValues | None = None
+    ) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Shape and health of Paddle's value; what the program itself fixes is healthy."""
+        paddles = paddles or self.paddles
+        theirs = paddles.get(value)
+        if theirs is None:
+            return value.shape, ()
+        healthy = value in self.fixed and theirs.numel()
+        return tuple(theirs.shape), () if healthy else health_of(theirs, paddles.size(value))
 
     def _layer(self, row: Row, chain: Check) -> LayerCheck:
         main = row.values[0] if row.values else None
@@ -180,6 +197,7 @@ class RunChecks:
         return LayerCheck(
             row.path, row.ops, row.target, shape, main.dtype if main else "",
             self.checked.get(row.path, _UNCHECKED), chain, health, changed,
+            traits=tuple(row.traits), ran=bool(self.met.get(row.path, True)),
         )  # fmt: skip
 
     def _output(self, value: Value, checks: dict[Value, Check]) -> OutputCheck:
@@ -189,16 +207,9 @@ class RunChecks:
         theirs = self.paddles.get(value)
         if theirs is not None:
             check = amplified(check, theirs.dtype)
-        shape, health = _seen(value, self.paddles)
-        return OutputCheck(value.label, shape, value.dtype, check, health)
-
-
-def _seen(value: Value, paddles: PaddleValues) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Shape and health of Paddle's value."""
-    theirs = paddles.get(value)
-    if theirs is None:
-        return value.shape, ()
-    return tuple(theirs.shape), health_of(theirs, paddles.size(value))
+        shape, health = self._seen(value)
+        traits = tuple(self.makers[value].traits) if value in self.makers else ()
+        return OutputCheck(value.label, shape, value.dtype, check, health, traits)
 
 
 def runs_as_its_graph(module: fx.GraphModule, order: list[fx.Node]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -73,18 +73,20 @@ def probe_rows(
     references: Sequence[Reference],
     process: PaddleProcess,
     checks: Mapping[str, Check],
+    weak: Collection[str] = (),
     everything: bool = True,
     progress: Progress = lambda items, _: items,
 ) -> Probed:
-    """Probe the rows inside blocks, which runs compare on few values; with `everything`, every row.
+    """Probe the rows inside blocks, which runs compare on few values, and the `weak` ones, which no
+    run proved; with `everything`, every row.
 
     `references` are Paddle's values of a verification; where several are, those of the smallest
     inputs are taken. `checks` are those of the layers alone: one at fault is not probed, one that
     could not be compared is, on the values of the run too.
     """
-    if not references or not (everything or any(row.blocks for row in mapping.rows)):
+    if not references or not (everything or weak or any(row.blocks for row in mapping.rows)):
         return NOTHING
-    probing = Probing(mapping, module, references, process, checks)
+    probing = Probing(mapping, module, references, process, checks, weak)
     return probing.run(everything, progress)
 
 
@@ -111,8 +113,9 @@ class Probing:
         references: Sequence[Reference],
         process: PaddleProcess,
         checks: Mapping[str, Check],
+        weak: Collection[str] = (),
     ) -> None:
-        self.mapping, self.module, self.alone = mapping, module, checks
+        self.mapping, self.module, self.alone, self.weak = mapping, module, checks, weak
         smallest = min(references, key=lambda r: sum(a.size for a in r.inputs))
         self.paddles = PaddleValues(mapping.program, smallest)
         self.runner = RowRunner(module)
@@ -125,8 +128,8 @@ class Probing:
         self._known: dict[str, tuple[Check, tuple[Reference, ...]]] = {}
 
     def run(self, everything: bool, progress: Progress) -> Probed:
-        """Probe the rows inside blocks; with `everything`, every row."""
-        jobs = [*self._inner(), *(self._outer() if everything else ())]
+        """Probe the rows inside blocks and the weak ones; with `everything`, every row."""
+        jobs = [*self._inner(), *self._outer(everything)]
         for job in progress(jobs, "probing"):
             if self._alone(job.row).failed or job.row.path not in job.runner.rows:
                 continue
@@ -143,15 +146,16 @@ class Probing:
 
     # --- which rows -------------------------------------------------------------------------------
 
-    def _outer(self) -> Iterator[_Job]:
+    def _outer(self, everything: bool) -> Iterator[_Job]:
         for row in self.mapping.rows:
-            if self._may_show(row):
+            if (everything or row.path in self.weak) and self._may_show(row):
                 yield _Job(row, self.runner, self._recorded, self._is_unseen(row))
 
     def _may_show(self, row: Row) -> bool:
         """True when a probe may show more than the values of the run."""
         names = {name.partition(".")[2].rstrip("_") for name in row.ops}
-        return _probable(row) and (self._is_unseen(row) or not names <= _LINEAR)
+        unproven = self._is_unseen(row) or row.path in self.weak
+        return _probable(row) and (unproven or not names <= _LINEAR)
 
     def _is_unseen(self, row: Row) -> bool:
         return self._alone(row).verdict == "unchecked"
