@@ -32,10 +32,11 @@ def coverage(mapping: Mapping, verification: Verification | None) -> list[Covere
             found.setdefault(layer.path, []).append(layer)
     outer = {row.path for row in mapping.rows}
     missing = {one.path for one in verification.unproven} if verification else set()
+    proven = set(found) - missing
     return [
-        _state(row, checks, row.path in outer)
-        if row.path in missing or not (checks := found.get(row.path, []))
-        else Covered(row.path, "proven")
+        Covered(row.path, "proven")
+        if row.path in proven
+        else _state(row, found.get(row.path, []), row.path in outer)
         for row in mapping.walk()
         if not row.is_parameter
     ]
