@@ -19,6 +19,7 @@ from workbench.readers.load import Loaded, load_program
 from workbench.revealing import chosen_samples
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
+from workbench.sizes import Groups
 
 if TYPE_CHECKING:
     from torch import fx
@@ -75,6 +76,7 @@ class Migration:
         self.timings: tuple[str, ...] = ()
         self.references: tuple[Reference, ...] = ()
         self.probed: Probed | None = None
+        self._groups: Groups | None = None
 
     @property
     def origin(self) -> str:
@@ -219,21 +221,31 @@ class Migration:
         """Compare every layer and the outputs with Paddle.
 
         `inputs` is an `.npz` path, one list of arrays in feed order, a dict by input name, or a
-        list of such for several runs; without it sample inputs are made, in two sizes when
-        dimensions are dynamic. `thorough` adds runs that reveal more and probes every row; `nan`
-        adds a NaN. Raises `InputError` for unfit inputs, `PaddleProcessError` when Paddle fails.
+        list of such for several runs, seen in another size too; without it sample inputs are made,
+        in three sizes when dimensions are dynamic. `thorough` adds runs that reveal more and probes
+        every row; `nan` adds a NaN. Raises `InputError` for unfit inputs, `PaddleProcessError` when
+        Paddle fails.
         """
         from workbench.probes import probed
         from workbench.verify import verify
 
         module = self.convert()
-        samples = chosen_samples(self.program, inputs, thorough, nan)
+        groups = self._groups_apart() if inputs is None or thorough or nan else None
+        samples = chosen_samples(self.program, inputs, thorough, nan, groups)
         found, self.references = verify(self.mapping, module, samples, self.paddle, progress)
         self.verification, self.probed = probed(
             self.mapping, module, found, self.references, self.paddle, thorough, progress
         )
         self.verification = replace(self.verification, thorough=thorough)
         return self.explained()
+
+    def _groups_apart(self) -> Groups:
+        """Which dynamic dimensions may have sizes of their own; Paddle is asked once."""
+        from workbench.fitting import groups_apart
+
+        if self._groups is None:
+            self._groups = groups_apart(self.program, self.paddle)
+        return self._groups
 
     def check_scopes(self) -> Verification:
         """The last verification with every scope fed Paddle's inputs, a block of layers as a whole.

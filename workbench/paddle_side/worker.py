@@ -15,6 +15,7 @@ from workbench.paddle_side.barriers import roots
 from workbench.paddle_side.probe import probe
 from workbench.paddle_side.saved import load_saved, run_saved
 from workbench.paddle_side.serve import Handler, serve
+from workbench.paddle_side.takes import takes
 from workbench.paddle_side.taps import Taps
 from workbench.paddle_side.training import train
 
@@ -95,6 +96,7 @@ if __name__ == "__main__":
         "gradients": gradients,
         "roots": roots,
         "predict": predict,
+        "takes": takes,
         "probe": probe,
         "train": train,
         "time_forward": time_forward,
