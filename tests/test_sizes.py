@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,3 +173,38 @@ def test_lengths_of_a_recurrent_layer_that_are_ignored_show(
     assert migration.verify().passed
     lengths = [reference.inputs[1] for reference in migration.references]
     assert any(len(set(one.tolist())) > 1 for one in lengths)
+
+
+TABLE = case(
+    "embedding", "e(n)", n=i64("B", "T", low=0, high=4), e="nn.Embedding(60, 4, padding_idx=50)"
+)
+
+
+def _swapped(migration: wb.Migration) -> None:
+    """Two rows of the table that no input looks up change places in the module."""
+    table = migration.convert().get_submodule("embedding").weight
+    table.data[[30, 31]] = table.data[[31, 30]]
+
+
+def _zeroed(migration: wb.Migration) -> None:
+    """The mapping zeroes another row than Paddle does."""
+    path = next(row.path for row in migration.mapping if "embedding" in row.ops[0])
+    changes = {"weights": {"weight": ["row 30 set to zero"]}}
+    migration.mapping = migration.mapping.edit(path, **changes)
+
+
+@pytest.mark.parametrize("plant", [_swapped, _zeroed])
+def test_every_row_of_a_table_is_compared_whatever_is_looked_up(
+    plant: Callable[[wb.Migration], None],
+    oracle: PaddleProcess,
+    worker: PaddleProcess,
+    tmp_path: Path,
+) -> None:
+    migration = _migration(TABLE, oracle, worker, tmp_path)
+    ids = np.arange(6).reshape(2, 3) % 4
+    assert migration.verify([ids]).passed
+    plant(migration)
+    found = migration.verify([ids])
+    assert found.failed
+    assert found.first_mismatch is not None
+    assert "embedding" in found.first_mismatch.path

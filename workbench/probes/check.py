@@ -84,7 +84,8 @@ def probe_rows(
     inputs are taken. `checks` are those of the layers alone: one at fault is not probed, one that
     could not be compared is, on the values of the run too.
     """
-    if not references or not (everything or weak or any(row.blocks for row in mapping.rows)):
+    inside = any(row.blocks or _changes_rows(row) for row in mapping.rows)
+    if not references or not (everything or weak or inside):
         return NOTHING
     probing = Probing(mapping, module, references, process, checks, weak)
     return probing.run(everything, progress)
@@ -128,7 +129,9 @@ class Probing:
         self._known: dict[str, tuple[Check, tuple[Reference, ...]]] = {}
 
     def run(self, everything: bool, progress: Progress) -> Probed:
-        """Probe the rows inside blocks and the weak ones; with `everything`, every row."""
+        """Probe the rows inside blocks, the weak ones and tables whose rows are changed; with
+        `everything`, every row.
+        """
         jobs = [*self._inner(), *self._outer(everything)]
         for job in progress(jobs, "probing"):
             if self._alone(job.row).failed or job.row.path not in job.runner.rows:
@@ -148,7 +151,8 @@ class Probing:
 
     def _outer(self, everything: bool) -> Iterator[_Job]:
         for row in self.mapping.rows:
-            if (everything or row.path in self.weak) and self._may_show(row):
+            wanted = everything or row.path in self.weak or _changes_rows(row)
+            if wanted and self._may_show(row):
                 yield _Job(row, self.runner, self._recorded, self._is_unseen(row))
 
     def _may_show(self, row: Row) -> bool:
@@ -338,6 +342,14 @@ def _probable(row: Row) -> bool:
         return False
     values = (*row.reads, *row.values)
     return bool(row.values) and not any(value.dtype in (LIST, ARRAY, "none") for value in values)
+
+
+def _changes_rows(row: Row) -> bool:
+    """True for a table of which some rows are not those of the file: a run may look up others."""
+    if row.op is None or row.op.short_name != "embedding":
+        return False
+    padded = row.op.attributes.get("padding_idx", -1) != -1
+    return padded or any(weight.steps for weight in row.weights.values())
 
 
 def _told(check: Check, one: Recorded) -> str:

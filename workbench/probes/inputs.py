@@ -226,9 +226,7 @@ def _changed(
     for value, tensor in base.items():
         generator = torch.Generator().manual_seed(1_000 * value.id + number)
         if value in ids:
-            shape, high = tensor.shape, ids[value]
-            drawn = torch.randint(0, high, shape, generator=generator)
-            made[value] = _ends(drawn, high).to(tensor.dtype)
+            made[value] = _every_row(tensor, ids[value])
         elif value not in free:
             continue
         elif tensor.dtype == torch.bool:
@@ -242,12 +240,14 @@ def _changed(
     return made
 
 
-def _ends(drawn: torch.Tensor, high: int) -> torch.Tensor:
-    """The first and the last row of a table are looked up too."""
-    flat = drawn.flatten()
-    ends = torch.tensor([0, high - 1])[: len(flat)]
-    flat[: len(ends)] = ends
-    return flat.reshape(drawn.shape)
+def _every_row(ids: torch.Tensor, rows: int) -> torch.Tensor:
+    """Ids that look up every row of a table; there are more of them along the first axis."""
+    if not ids.ndim or not ids.numel():
+        return ids
+    rest = ids.shape[1:]
+    count = max(ids.shape[0], -(-rows // rest.numel()))
+    made = torch.arange(count * rest.numel()) % rows
+    return made.reshape(count, *rest).to(ids.dtype)
 
 
 def _table_ids(part: Slice, base: Mapping[Value, torch.Tensor]) -> dict[Value, int]:
