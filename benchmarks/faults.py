@@ -147,8 +147,8 @@ class Study:
         blamed = first is not None and _is_in(first.path, fault.path)
         self.figures.kinds.add(f"row {fault.kind}")
         self.figures.add("inner", "planted")
-        self.figures.add("inner", "by values", not whole.passed)
-        self.figures.add("inner", "detected", not found.passed)
+        self.figures.add("inner", "by values", whole.failed)
+        self.figures.add("inner", "detected", found.failed)
         self.figures.add("inner", "blamed", blamed)
         if not blamed:
             self.figures.missed.append(f"inside      {self.name}: {fault.kind} in {fault.path}")
@@ -173,7 +173,7 @@ class Study:
     ) -> tuple[bool, bool]:
         first = found.first_mismatch
         detected, blamed = (
-            not found.passed,
+            found.failed,
             first is not None
             and (_is_in(first.path, fault.path) or self._tied(first.path, fault.path)),
         )
@@ -220,7 +220,7 @@ class Study:
         whole = Verification(check_references(mapping, module, self.references))
         first = [v.first_mismatch.path if v.first_mismatch else "" for v in (whole, found)]
         self.figures.add("whole", "compared")
-        self.figures.add("whole", "equal", whole.passed == found.passed and first[0] == first[1])
+        self.figures.add("whole", "equal", whole.failed == found.failed and first[0] == first[1])
         if first[0] != first[1]:
             self.figures.missed.append(f"whole check differs  {self.name}: {fault.kind} {first}")
 
@@ -293,7 +293,7 @@ def study(folder: Path, most: int, figures: Figures) -> None:
     with wb.load(folder) as migration:
         one = Study(migration, folder, figures)
         figures.add("good", "models")
-        figures.add("good", "alarms", not one.good.passed)
+        figures.add("good", "alarms", one.good.failed)
         probes = one.probing.run(True, lambda items, _: items).checks.values()
         figures.add("good", "probes", len(probes))
         figures.add("good", "probe alarms", sum(check.failed for check in probes))

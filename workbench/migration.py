@@ -19,6 +19,7 @@ from workbench.readers.load import Loaded, load_program, name_of
 from workbench.revealing import Sample, chosen_samples
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
+from workbench.sizes import Groups
 
 if TYPE_CHECKING:
     from torch import fx
@@ -75,6 +76,7 @@ class Migration:
         self.timings: tuple[str, ...] = ()
         self.references: tuple[Reference, ...] = ()
         self.probed: Probed | None = None
+        self._groups: Groups | None = None
 
     @property
     def origin(self) -> str:
@@ -224,11 +226,13 @@ class Migration:
         """Compare every layer and the outputs with Paddle.
 
         `inputs` is an `.npz` path, one list of arrays in feed order, a dict by input name, or a
-        list of such for several runs; without it sample inputs are made, in two sizes when
-        dimensions are dynamic. `thorough` adds runs that reveal more and probes every row; `nan`
-        adds a NaN. Raises `InputError` for unfit inputs, `PaddleProcessError` when Paddle fails.
+        list of such for several runs, seen in another size too; without it sample inputs are made,
+        in three sizes when dimensions are dynamic. `thorough` adds runs that reveal more and probes
+        every row; `nan` adds a NaN. Raises `InputError` for unfit inputs, `PaddleProcessError` when
+        Paddle fails.
         """
-        samples = chosen_samples(self.program, inputs, thorough, nan)
+        groups = self._groups_apart() if inputs is None or thorough or nan else None
+        samples = chosen_samples(self.program, inputs, thorough, nan, groups)
         return self.prove(samples, self.paddle, thorough)
 
     def prove(
@@ -250,7 +254,16 @@ class Migration:
         self.verification, self.probed = probed(
             *given, found, self.references, process, thorough, show
         )
+        self.verification = replace(self.verification, thorough=thorough)
         return self.explained()
+
+    def _groups_apart(self) -> Groups:
+        """Which dynamic dimensions may have sizes of their own; Paddle is asked once."""
+        from workbench.fitting import groups_apart
+
+        if self._groups is None:
+            self._groups = groups_apart(self.program, self.paddle)
+        return self._groups
 
     def check_scopes(self) -> Verification:
         """The last verification with every scope fed Paddle's inputs, a block of layers as a whole.
@@ -282,7 +295,7 @@ class Migration:
     def explained(self) -> Verification:
         """The last verification, with what explains its failures; see `diagnose`."""
         found = self._verified()
-        if not found.passed:
+        if found.failed:
             self.verification = replace(found, diagnosis=self.diagnose())
         return self._verified()
 

@@ -13,4 +13,4 @@ def refused(row: Row, paddles: PaddleValues, error: Exception) -> Check:
     reads = [paddles.get(value) for value in row.reads if paddles.is_recorded(value)]
     if any(read is not None and not read.numel() for read in reads):
         return Check("unchecked", problem=f"torch takes no empty tensor here: {first_line(error)}")
-    return Check("wrong", problem=first_line(error))
+    return Check("wrong", problem=first_line(error), cause="raised")

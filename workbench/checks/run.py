@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import fx
 
-from workbench.block_rows import block_key, block_module, loop_numbers
+from workbench.block_rows import block_key, block_module, blocks_inside, loop_numbers, met_inside
 from workbench.builder import build_row
 from workbench.checks.as_run import AsRun
 from workbench.checks.closeness import judge
@@ -23,6 +23,7 @@ from workbench.mapping import Mapping, Row, walk_rows
 from workbench.paddle_side.reference import Reference
 from workbench.paddle_values import PaddleValues
 from workbench.program import Value
+from workbench.proof import fixed_values
 from workbench.row_runner import RowRunner, quiet
 from workbench.verification import Check, LayerCheck, OutputCheck, Run
 from workbench.weights import as_tensor
@@ -51,6 +52,13 @@ class RunChecks:
         self.wides = self._wide_values(reference.wide) if self.wide else None
         self.rules = RuleChecks()
         self.checked: dict[str, Check] = {}
+        self.fixed = fixed_values(mapping)
+        self.makers = {value: row for row in mapping.rows for value in row.values}
+        self.met = {
+            row.path: met_inside(mapping.program, reference, key, block)
+            for key, _, _, block in blocks_inside(mapping.rows)
+            for row in block.rows
+        }
         self.coarse: dict[str, str] = {}
         self.recompiled = True
         self.seen: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
@@ -113,8 +121,7 @@ class RunChecks:
 
     def _row(self, row: Row, real: AsRun) -> None:
         if row.values:
-            shape, health = _seen(row.values[0], self.paddles)
-            self.seen[row.path] = shape, () if row.is_parameter else health
+            self.seen[row.path] = self._seen(row.values[0], self.paddles)
         if row.is_parameter:
             self.checked[row.path] = self._stored(row)
             real.step(row, False, False)
@@ -189,7 +196,7 @@ class RunChecks:
         before = self.checked.get(row.path)
         self.checked[row.path] = worst([check, before]) if before else check
         if row.values and row.path not in self.seen:
-            self.seen[row.path] = _seen(row.values[0], paddles)
+            self.seen[row.path] = self._seen(row.values[0], paddles)
 
     # --- outputs ----------------------------------------------------------------------------------
 
@@ -200,8 +207,9 @@ class RunChecks:
         checks = []
         for number, value in enumerate(program.outputs):
             check = self._end(number, value, returned, real)
-            shape, health = _seen(value, self.paddles)
-            checks.append(OutputCheck(value.label, shape, value.dtype, check, health))
+            shape, health = self._seen(value, self.paddles)
+            traits = tuple(self.makers[value].traits) if value in self.makers else ()
+            checks.append(OutputCheck(value.label, shape, value.dtype, check, health, traits))
         return tuple(checks)
 
     def _returned(self, real: AsRun) -> Any:
@@ -278,9 +286,18 @@ class RunChecks:
         changed = self.integrity.changes.get(row.path, "")
         return LayerCheck(
             row.path, row.ops, row.target, shape, main.dtype if main else "",
-            self.checked.get(row.path, _UNCHECKED), chain, health, changed, _UNCHECKED,
-            self.coarse.get(row.path, ""),
+            self.checked.get(row.path, _UNCHECKED), chain, health, changed,
+            coarse=self.coarse.get(row.path, ""), traits=tuple(row.traits),
+            ran=bool(self.met.get(row.path, True)),
         )  # fmt: skip
+
+    def _seen(self, value: Value, paddles: PaddleValues) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Shape and health of Paddle's value; what the program itself fixes is healthy."""
+        theirs = paddles.get(value)
+        if not isinstance(theirs, torch.Tensor):
+            return value.shape, ()
+        healthy = value in self.fixed and theirs.numel()
+        return tuple(theirs.shape), () if healthy else health_of(theirs, paddles.size(value))
 
 
 def check_real(row: Row, runner: RowRunner, paddles: PaddleValues) -> Check:
@@ -331,14 +348,6 @@ def _same(one: Any, other: Any) -> bool:
         and one.dtype == other.dtype
         and _equal(one, other).verdict == "exact"
     )
-
-
-def _seen(value: Value, paddles: PaddleValues) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Shape and health of Paddle's value."""
-    theirs = paddles.get(value)
-    if not isinstance(theirs, torch.Tensor):
-        return value.shape, ()
-    return tuple(theirs.shape), health_of(theirs, paddles.size(value))
 
 
 def runs_as_its_graph(module: fx.GraphModule, order: list[fx.Node]) -> bool:

@@ -236,6 +236,7 @@ def _manifest(migration: Migration, folder: Path) -> dict[str, Any]:
         if verification is None
         else {
             "passed": verification.passed,
+            "outcome": verification.outcome,
             "summary": verification.summary,
             "runs": [list(run.inputs) for run in verification.runs],
             "tolerances": [

@@ -16,6 +16,7 @@ from workbench.paddle_side.narrowing import keep_narrow
 from workbench.paddle_side.probe import probe
 from workbench.paddle_side.saved import load_saved, run_saved, store
 from workbench.paddle_side.serve import Handler, serve
+from workbench.paddle_side.takes import takes
 from workbench.paddle_side.taps import Taps
 from workbench.paddle_side.training import train
 
@@ -100,6 +101,7 @@ if __name__ == "__main__":
         "gradients": gradients,
         "roots": roots,
         "predict": predict,
+        "takes": takes,
         "probe": probe,
         "train": train,
         "time_forward": time_forward,

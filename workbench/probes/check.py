@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +25,7 @@ from workbench.paddle_values import PaddleValues
 from workbench.probes.boxes import BY_CLASS
 from workbench.probes.cropping import cropped
 from workbench.probes.identity import identity
-from workbench.probes.inputs import RECORDED, probing_inputs
+from workbench.probes.inputs import probing_inputs
 from workbench.probes.inside import Recorder
 from workbench.probes.record import Prober, Recorded
 from workbench.probes.slices import Slicer
@@ -50,7 +49,6 @@ _LINEAR = {
     "full_int_array", "arange", "memcpy",
 }  # fmt: skip
 _UNCHECKED = Check("unchecked")
-_EXCEPTION = re.compile(r"^\w*(Error|Exception)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +74,21 @@ def probe_rows(
     references: Sequence[Reference],
     process: PaddleProcess,
     checks: Mapping[str, Check],
+    weak: Collection[str] = (),
     everything: bool = True,
     progress: Progress = lambda items, _: items,
 ) -> Probed:
-    """Probe the rows inside blocks, which runs compare on few values, and those that keep boxes by
-    thresholds; with `everything`, every row.
+    """Probe the rows inside blocks, which runs compare on few values, those that keep boxes by
+    thresholds, and the `weak` ones, which no run proved; with `everything`, every row.
 
     `references` are Paddle's values of a verification; where several are, those of the smallest
     inputs are taken. `checks` are those of the layers alone: one at fault is not probed, one that
     could not be compared is, on the values of the run too.
     """
-    if not references or not (everything or any(r.blocks or _keeps(r) for r in mapping.rows)):
+    inside = any(r.blocks or _keeps(r) or _changes_rows(r) for r in mapping.rows)
+    if not references or not (everything or weak or inside):
         return NOTHING
-    given = process, checks, everything, progress
+    given = process, checks, weak, everything, progress
     wide = wide_model(mapping, references)
     if wide is None or wide.runner is None:
         return _probed(mapping, module, references, *given)
@@ -115,11 +115,12 @@ def _probed(
     references: Sequence[Reference],
     process: PaddleProcess,
     checks: Mapping[str, Check],
+    weak: Collection[str],
     everything: bool,
     progress: Progress,
     wanted: Callable[[Row], bool] = lambda row: True,
 ) -> Probed:
-    probing = Probing(mapping, module, references, process, checks)
+    probing = Probing(mapping, module, references, process, checks, weak)
     return probing.run(everything, progress, wanted)
 
 
@@ -146,8 +147,9 @@ class Probing:
         references: Sequence[Reference],
         process: PaddleProcess,
         checks: Mapping[str, Check],
+        weak: Collection[str] = (),
     ) -> None:
-        self.mapping, self.module, self.alone = mapping, module, checks
+        self.mapping, self.module, self.alone, self.weak = mapping, module, checks, weak
         self.lenient = not is_wide(mapping.program)
         smallest = min(references, key=lambda r: sum(a.size for a in r.inputs))
         kind = PaddleValues if self.lenient else WideValues
@@ -167,9 +169,10 @@ class Probing:
         progress: Progress,
         wanted: Callable[[Row], bool] = lambda row: True,
     ) -> Probed:
-        """Probe the rows in blocks, and that keep boxes; with `everything`, every row wanted."""
-        outer = [job for job in self._outer() if everything or _keeps(job.row)]
-        jobs = [*self._inner(), *outer]
+        """Probe the rows that are wanted: those in blocks, the weak ones, those that keep boxes,
+        tables whose rows are changed; with `everything`, every row.
+        """
+        jobs = [*self._inner(), *self._outer(everything)]
         for job in progress([job for job in jobs if wanted(job.row)], "probing"):
             if self._alone(job.row).failed or job.row.path not in job.runner.rows:
                 continue
@@ -186,15 +189,17 @@ class Probing:
 
     # --- which rows -------------------------------------------------------------------------------
 
-    def _outer(self) -> Iterator[_Job]:
+    def _outer(self, everything: bool) -> Iterator[_Job]:
         for row in self.mapping.rows:
-            if self._may_show(row):
+            wanted = everything or row.path in self.weak or _keeps(row) or _changes_rows(row)
+            if wanted and self._may_show(row):
                 yield _Job(row, self.runner, self._recorded, self._is_unseen(row))
 
     def _may_show(self, row: Row) -> bool:
         """True when a probe may show more than the values of the run."""
         names = {name.partition(".")[2].rstrip("_") for name in row.ops}
-        return _probable(row) and (self._is_unseen(row) or not names <= _LINEAR)
+        unproven = self._is_unseen(row) or row.path in self.weak
+        return _probable(row) and (unproven or not names <= _LINEAR)
 
     def _is_unseen(self, row: Row) -> bool:
         return self._alone(row).verdict == "unchecked"
@@ -286,7 +291,7 @@ class Probing:
         kept: list[Recorded] = []
         for one in recorded:
             check = self._check(job, one)
-            if check.failed and one.probe.told != RECORDED:
+            if check.failed and not one.probe.recorded:
                 check = self._in_domain(job, one, check)
             if check.failed and (self._excused(check, one) or not self.prober.repeats(one)):
                 check = _UNCHECKED
@@ -316,10 +321,10 @@ class Probing:
         """True where a difference on numbers that no run has shown accuses nobody: torch refuses
         them, or the kernels round differently in the program's own dtypes.
         """
-        if one.probe.told == RECORDED:
+        if one.probe.recorded:
             return False
         if check.error is None:
-            return bool(_EXCEPTION.match(check.problem))
+            return check.cause == "raised"
         return self.lenient and check.verdict == "suspicious"
 
 
@@ -381,6 +386,14 @@ def _probable(row: Row) -> bool:
         return False
     values = (*row.reads, *row.values)
     return bool(row.values) and not any(value.dtype in (LIST, ARRAY, "none") for value in values)
+
+
+def _changes_rows(row: Row) -> bool:
+    """True for a table of which some rows are not those of the file: a run may look up others."""
+    if row.op is None or row.op.short_name != "embedding":
+        return False
+    padded = row.op.attributes.get("padding_idx", -1) != -1
+    return padded or any(weight.steps for weight in row.weights.values())
 
 
 def _told(check: Check, one: Recorded) -> str:

@@ -105,11 +105,11 @@ def reproduce_command(migration: Migration) -> str:
 
 def _flags(migration: Migration) -> str:
     """The options that ask for what was run."""
-    told = {run.told for run in migration.verification.runs} if migration.verification else set()
+    thorough = migration.verification is not None and migration.verification.thorough
     code = getattr(migration, "code", "")
     flags = f" --code {shlex.quote(code)}" if code else ""
     flags += "".join(f" --rewrite {name}" for name in getattr(migration, "rewrites", ()))
-    flags += " --thorough" if told - {"", "given"} else ""
+    flags += " --thorough" if thorough else ""
     flags += " --gradients" if getattr(migration, "gradient_parity", None) else ""
     flags += " --training" if getattr(migration, "training_parity", None) else ""
     task = getattr(migration, "task_parity", None)
