@@ -187,7 +187,7 @@ class RunChecks:
         theirs = paddles.get(value)
         if theirs is None:
             return value.shape, ()
-        healthy = value in self.fixed and theirs.numel()
+        healthy = value in self.fixed
         return tuple(theirs.shape), () if healthy else health_of(theirs, paddles.size(value))
 
     def _layer(self, row: Row, chain: Check) -> LayerCheck:
