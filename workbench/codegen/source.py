@@ -158,7 +158,7 @@ def _same(default: Any, given: Any) -> bool:
 
 
 def _loading(mapping: Mapping, class_name: str) -> str:
-    ties, frozen = _ties(mapping), _frozen(mapping)
+    ties, frozen = tied_keys(mapping), _frozen(mapping)
     lines = []
     if ties:
         lines.append("# Parameters that Paddle shares between layers: stored once.")
@@ -167,7 +167,7 @@ def _loading(mapping: Mapping, class_name: str) -> str:
         'def load(weights=Path(__file__).with_name("model.safetensors")):',
         '    """The model with its weights, in eval mode."""',
         f"    model = {class_name}()",
-        "    state = load_file(weights)",
+        "    state = {key: tensor.clone() for key, tensor in load_file(weights).items()}",
     ]
     if ties:
         lines.append("    state.update({copy: state[original] for copy, original in TIED.items()})")
@@ -187,8 +187,8 @@ def _loading(mapping: Mapping, class_name: str) -> str:
     return "\n".join(wrap(line) for line in lines)
 
 
-def _ties(mapping: Mapping) -> dict[str, str]:
-    """State-dict keys that repeat an earlier one: {copy: original}."""
+def tied_keys(mapping: Mapping) -> dict[str, str]:
+    """Keys of parameters that repeat an earlier one, and are not stored: {copy: original}."""
     first: dict[Any, str] = {}
     ties: dict[str, str] = {}
     for key, weight, buffer in state_weights(mapping):
@@ -202,7 +202,7 @@ def _ties(mapping: Mapping) -> dict[str, str]:
 
 
 def _frozen(mapping: Mapping) -> list[str]:
-    ties = _ties(mapping)
+    ties = tied_keys(mapping)
     return [
         key
         for key, weight, buffer in state_weights(mapping)

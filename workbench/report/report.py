@@ -16,6 +16,8 @@ import jinja2
 from markupsafe import Markup
 
 from workbench.errors import InputError
+from workbench.export.manifest import note_files
+from workbench.export.verdict import verdict_now
 from workbench.files import write_whole
 from workbench.mapping import STATUSES, Mapping
 from workbench.report import words
@@ -40,11 +42,14 @@ LIMIT = 2_000_000
 def write_report(migration: Migration, path: Path, lang: str = "en") -> Path:
     """Write the report of a migration and its `.json`; returns the path of the HTML file.
 
+    A module that was changed after its verification is judged again first.
     `path` is a file, or an existing folder for `report.html` in it. Files are replaced whole or
     not at all. Raises `InputError` for an unknown language or a path that cannot be written.
     """
     texts = Texts(lang)
     path = _html_path(Path(path))
+    if getattr(migration, "references", ()):
+        verdict_now(migration)
     data = report_content(migration)
     verification = current_verification(migration)
     text = render(migration.mapping, verification, data, texts, json_path(path).name)
@@ -53,6 +58,7 @@ def write_report(migration: Migration, path: Path, lang: str = "en") -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(json_path(path), told)
         write_whole(path, text)
+        note_files(path.parent, path.name, json_path(path).name)
     except OSError as error:
         raise InputError(f"The report cannot be written to {path}: {error.strerror}.") from error
     return path
