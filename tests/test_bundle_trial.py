@@ -200,3 +200,27 @@ def test_a_tensor_is_compared_bit_for_bit() -> None:
     assert (
         difference(torch.zeros(0, 2, dtype=torch.bool), torch.zeros(0, 2, dtype=torch.bool)) == ""
     )
+
+
+HARM = '"""\nimport pathlib; pathlib.Path("ran").touch()\n"""'
+
+
+def test_a_file_name_and_a_note_do_not_run(
+    small: Path, worker: PaddleProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = HARM.replace("/", "_")
+    for end in ("json", "pdiparams"):
+        (tmp_path / f"{name}.{end}").write_bytes((small / f"inference.{end}").read_bytes())
+    migration = wb.load(tmp_path / f"{name}.json")
+    migration._process = worker
+    (path, *_) = (row.path for row in migration.mapping.walk())
+    edits = {"version": 1, "rows": {path: {"note": f"{HARM}\r{HARM}\x0c{HARM}\u2028{HARM}"}}}
+    (tmp_path / "mapping.yaml").write_text(json.dumps(edits))
+    migration.mapping = migration.mapping.apply(tmp_path / "mapping.yaml")
+    made = migration.export(tmp_path / "out")
+    assert made.verified
+    scope = {"__file__": str(made.folder / "model.py"), "__name__": "model"}
+    exec((made.folder / "model.py").read_bytes(), scope)
+    assert "touch" in (made.folder / "model.py").read_text()
+    assert not (tmp_path / "ran").exists()
