@@ -167,6 +167,9 @@ _BUILT_IN = {"pd_op.if", "pd_op.while"}
 
 
 def _migrate(options: argparse.Namespace) -> int:
+    from workbench.export.place import examine
+
+    examine(Path(options.out))  # before minutes of verification
     start = time.perf_counter()
     with _load(options) as migration:
         migration.convert()

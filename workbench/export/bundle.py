@@ -77,6 +77,7 @@ def export_bundle(migration: Migration, folder: Path, formats: tuple[str, ...] =
         raise InputError(
             f"Unknown format {', '.join(unknown)}.", f"Choose from {', '.join(FORMATS)}."
         )
+    folder = folder.expanduser()
     _keep_edits(migration, examine(folder))
     migration.convert()
     if migration.verification is None:

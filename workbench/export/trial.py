@@ -8,9 +8,11 @@ module, bit for bit.
 from __future__ import annotations
 
 import copy
+import io
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +99,9 @@ def _computed(
         pairs = zip(arrays, migration.program.inputs, strict=True)
         inputs = [as_tensor(array, value.dtype).clone() for array, value in pairs]
         try:
-            outputs.append(run_source.run(module, inputs, len(runs)))
+            # torch.fx prints the source of a module that fails
+            with nullcontext() if verified else redirect_stderr(io.StringIO()):
+                outputs.append(run_source.run(module, inputs, len(runs)))
             runs.append(inputs)
         except Exception as error:
             if verified:
