@@ -87,7 +87,7 @@ def render(
     json_name: str,
 ) -> str:
     """The HTML of the report for its content."""
-    by_path = {layer["path"]: layer for layer in data["layers"]}
+    by_path = {layer["path"]: layer for layer in (*data["layers"], *data["parameters"])}
     checks = {layer.path: layer for layer in (verification.layers if verification else ())}
     graph = _graph(mapping, verification)
     depth = _depth(verification, by_path, texts)
@@ -133,9 +133,9 @@ def _functions(texts: Texts, by_path: dict[str, Any]) -> dict[str, Any]:
     """What the template calls."""
 
     def link(path: str) -> Markup:
-        layer = by_path.get(path)
+        number = by_path.get(path, {}).get("number")
         name = Markup("<code>{}</code>").format(_breakable(path))
-        return Markup('<a href="#l{}">{}</a>').format(layer["number"], name) if layer else name
+        return Markup('<a href="#l{}">{}</a>').format(number, name) if number else name
 
     def word(verdict: str) -> Markup:
         told = f"{words.SIGNS[verdict]} {texts('v_' + verdict)}"
@@ -243,7 +243,7 @@ def _cosine(value: float | None) -> str:
 def _depth(verification: Verification | None, by_path: dict[str, Any], texts: Texts) -> Markup:
     if verification is None:
         return Markup("")
-    anchors = {path: f"l{layer['number']}" for path, layer in by_path.items()}
+    anchors = {path: f"l{layer['number']}" for path, layer in by_path.items() if layer["number"]}
     told = {
         "title": str(texts("s_depth")),
         "exact": str(texts("axis_exact")),
