@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,20 +21,11 @@ from safetensors.torch import save_file
 import workbench
 from workbench.codegen.source import generate
 from workbench.errors import InputError, PaddleProcessError, WorkbenchError
-from workbench.export import deploy
+from workbench.export.deploy import FORMATS, write_formats
 from workbench.export.parity import PARITY_TEST
 
 if TYPE_CHECKING:
     from workbench.migration import Migration
-
-Writer = Callable[["Migration", Path], str]
-
-#: Deploy formats by the name that `--format` takes.
-FORMATS: dict[str, Writer] = {
-    "pt2": deploy.write_pt2,
-    "torchscript": deploy.write_torchscript,
-    "onnx": deploy.write_onnx,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +131,7 @@ def _write(
     _write_parity(migration, folder)
     for companion in _companions(migration):
         shutil.copy2(companion, folder / companion.name)
-    compared: dict[str, str] = {}
-    failed: dict[str, WorkbenchError] = {}
-    for name in formats:
-        try:
-            compared[name] = FORMATS[name](migration, folder)
-        except WorkbenchError as error:
-            failed[name] = error
+    compared, failed = write_formats(migration, folder, formats)
     manifest = _manifest(migration, folder) | {"formats": compared}
     (folder / "manifest.json").write_text(
         json.dumps(manifest, indent=2, ensure_ascii=False), "utf-8"
