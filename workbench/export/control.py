@@ -19,17 +19,18 @@ from workbench.control_flow import For, If, While, as_tuple
 from workbench.export.forms import element, with_forms
 
 
-def exportable(module: nn.Module) -> nn.Module:
+def exportable(module: nn.Module, onnx: bool = False) -> nn.Module:
     """The module with torch's operators in place of Python's control flow; weights are shared.
 
-    Python's `min` and `max` of sizes, which would decide for one of the two, give way as well.
+    Python's `min` and `max` of sizes, which would decide for one of the two, give way as well, and
+    helpers that have another form for exporters, or for ONNX.
     """
     tensors = (*module.parameters(), *module.buffers())
     copied = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
     unrolled = _unrolled(copied)
     for path, part in reversed(list(copied.named_modules())):  # inner ones first
         if isinstance(part, fx.GraphModule):
-            with_forms(part)
+            with_forms(part, onnx)
             _symbolic(part)
         if type(part) in _KINDS and part not in unrolled:
             holder, _, leaf = path.rpartition(".")

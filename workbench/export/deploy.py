@@ -94,10 +94,12 @@ def tried(
     raise AssertionError("a format has a mode")
 
 
-def exported_program(module: nn.Module, sizes: Sizes) -> torch.export.ExportedProgram:
+def exported_program(
+    module: nn.Module, sizes: Sizes, onnx: bool = False
+) -> torch.export.ExportedProgram:
     """The module through `torch.export`: dynamic dimensions, branches and loops kept."""
     program = torch.export.export(
-        exportable(module), sizes.example, dynamic_shapes=sizes.dynamic, strict=False
+        exportable(module, onnx), sizes.example, dynamic_shapes=sizes.dynamic, strict=False
     )
     _name_types(program.graph_module)
     return program
@@ -130,7 +132,7 @@ def _onnx(module: nn.Module, sizes: Sizes, target: Path) -> Run:
     from workbench.export import onnx
 
     onnx.require()
-    onnx.write(exported_program(module, sizes), sizes.names, target)
+    onnx.write(exported_program(module, sizes, onnx=True), sizes.names, target)
     return onnx.runner(target)
 
 

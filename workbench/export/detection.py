@@ -8,6 +8,7 @@ and class, best first; a box is only ever suppressed by one of its own image and
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ def multiclass_nms(
     normalized: bool = True,
     nms_eta: float = 1.0,
     background_label: int = 0,
+    suppress: Callable[..., Tensor] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`fn.multiclass_nms`; what it cannot do at once it leaves to that."""
     if not normalized or nms_eta < 1 or boxes.shape[-1] != 4:
@@ -46,17 +48,18 @@ def multiclass_nms(
         score, box = scores[image, label, place], boxes[image, place]
     else:
         label, place = _above(scores.t(), score_threshold).unbind(1)
-        image = torch.searchsorted(rois_num.cumsum(0), place, right=True)
+        image = (place[:, None] >= rois_num.cumsum(0)).sum(1)
         index = place * classes + label
         score, box = scores[place, label], boxes[place, label]
     wanted = torch.nonzero(label != background_label).squeeze(1)
-    group = image * classes + label
-    order = _best(score[wanted], group[wanted], nms_top_k)
+    group, groups = image * classes + label, images * classes
+    order = _best(score[wanted], group[wanted], groups, nms_top_k)
     order = wanted[order]
-    order = order[_suppressed(box[order], group[order], nms_threshold)]
+    kept = (suppress or _suppressed)(box[order], group[order], groups, as_float32(nms_threshold))
+    order = order[kept]
     if rois_num is not None:  # the boxes of a label in their own order
         order = order[(group[order] * boxes.shape[0] + place[order]).argsort()]
-    order = order[_kept(score[order], image[order], keep_top_k)]
+    order = order[_kept(score[order], image[order], images, keep_top_k)]
     head = torch.stack([label[order].to(score.dtype), score[order]], 1)
     return (
         torch.cat([head, box[order]], 1),
@@ -79,13 +82,14 @@ def matrix_nms(
     normalized: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`fn.matrix_nms` for all images at once, class by class."""
+    count = boxes.shape[0]
     none = torch.zeros(0, dtype=torch.long, device=boxes.device)
     images, labels, places, decayed = [none], [none], [none], [scores.new_zeros(0)]
     for label in range(scores.shape[1]):
         if label == background_label:
             continue
         image, place = _above(scores[:, label], score_threshold).unbind(1)
-        order = _best(scores[image, label, place], image, nms_top_k)
+        order = _best(scores[image, label, place], image, count, nms_top_k)
         image, place = image[order], place[order]
         candidates = boxes[image, place, :4]
         ious = box_iou(candidates, candidates, normalized)
@@ -97,13 +101,13 @@ def matrix_nms(
         decayed.append(score[kept])
         labels.append(torch.full_like(image[kept], label))
     image, score, place = torch.cat(images), torch.cat(decayed), torch.cat(places)
-    order = _best(score, image, keep_top_k)
+    order = _best(score, image, count, keep_top_k)
     image, place = image[order], place[order]
     head = torch.stack([torch.cat(labels)[order].to(score.dtype), score[order]], 1)
     return (
         torch.cat([head, boxes[image, place]], 1),
         (image * scores.shape[2] + place).to(torch.int32).unsqueeze(1),
-        _counts(image, boxes.shape[0]),
+        _counts(image, count),
     )
 
 
@@ -116,24 +120,29 @@ def _above(scores: Tensor, threshold: float) -> Tensor:
     return torch.nonzero(scores > threshold)
 
 
-def _best(scores: Tensor, group: Tensor, count: int) -> Tensor:
+def _best(scores: Tensor, group: Tensor, groups: int, count: int) -> Tensor:
     """Order by group, best first, at most `count` of each; -1 for all."""
     order = scores.float().sort(descending=True, stable=True).indices
     order = order[group[order].sort(stable=True).indices]
-    return order if count < 0 else order[torch.nonzero(_rank(group[order]) < count).squeeze(1)]
+    if count < 0:
+        return order
+    ranks = _ranks(group[order], groups)
+    return order[torch.nonzero(ranks < count).squeeze(1)]
 
 
-def _rank(group: Tensor) -> Tensor:
+def _ranks(group: Tensor, groups: int) -> Tensor:
     """Position within its group of each element of a sorted list of groups."""
-    place = torch.arange(group.shape[0], device=group.device)
-    return place - torch.searchsorted(group, group)
+    sizes = torch.zeros(groups, dtype=torch.int64, device=group.device)
+    sizes = sizes.scatter_add(0, group, torch.ones_like(group))
+    starts = sizes.cumsum(0) - sizes
+    return torch.arange(group.shape[0], device=group.device) - starts[group]
 
 
-def _kept(scores: Tensor, image: Tensor, count: int) -> Tensor:
+def _kept(scores: Tensor, image: Tensor, images: int, count: int) -> Tensor:
     """The best `count` of each image, in the order at hand."""
     if count < 0:
         return torch.arange(image.shape[0], device=image.device)
-    return _best(scores, image, count).sort().values
+    return _best(scores, image, images, count).sort().values
 
 
 def _counts(image: Tensor, images: int) -> Tensor:
@@ -142,7 +151,7 @@ def _counts(image: Tensor, images: int) -> Tensor:
     return (image[:, None] == each).sum(0).to(torch.int32)
 
 
-def _suppressed(boxes: Tensor, group: Tensor, threshold: float) -> Tensor:
+def _suppressed(boxes: Tensor, group: Tensor, groups: int, threshold: float) -> Tensor:
     """Positions of the boxes that stay; they come best first within their group.
 
     Groups are moved apart, in float64 so that the boxes keep their numbers.
@@ -151,11 +160,25 @@ def _suppressed(boxes: Tensor, group: Tensor, threshold: float) -> Tensor:
     span = torch.cat([wide.new_zeros(1), wide.abs().flatten()]).amax() * 2 + 1
     apart = wide + (group.to(torch.float64) * span.ceil()).unsqueeze(1)
     ranks = torch.arange(boxes.shape[0], 0, -1, device=boxes.device)
-    kept: Tensor = ops.nms(apart, ranks.to(apart.dtype), as_float32(threshold))
+    kept: Tensor = ops.nms(apart, ranks.to(apart.dtype), threshold)
     return kept
+
+
+@torch.library.custom_op("workbench::grouped_nms", mutates_args=())
+def grouped_nms(boxes: Tensor, group: Tensor, groups: int, threshold: float) -> Tensor:
+    """`_suppressed` as one operator, which ONNX has: its NMS keeps classes apart."""
+    return _suppressed(boxes, group, groups, threshold)
+
+
+@grouped_nms.register_fake
+def _(boxes: Tensor, group: Tensor, groups: int, threshold: float) -> Tensor:
+    found = torch.library.get_ctx().new_dynamic_size()
+    return boxes.new_empty(found, dtype=torch.int64)
 
 
 FORMS: dict[Callable[..., Any], Callable[..., Any]] = {
     fn.multiclass_nms: multiclass_nms,
     fn.matrix_nms: matrix_nms,
 }
+#: Those for ONNX, which has no NMS of float64.
+ONNX_FORMS = FORMS | {fn.multiclass_nms: partial(multiclass_nms, suppress=grouped_nms)}

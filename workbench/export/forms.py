@@ -15,19 +15,19 @@ from torch import Tensor, fx
 from workbench import functions as fn
 
 
-def with_forms(module: fx.GraphModule) -> None:
-    """Put the forms into a module's graph, in place."""
-    forms = _forms()
+def with_forms(module: fx.GraphModule, onnx: bool = False) -> None:
+    """Put the forms into a module's graph, in place; some are for ONNX only."""
+    forms = _forms(onnx)
     for node in module.graph.nodes:
         if node.op == "call_function":
             node.target = forms.get(node.target, node.target)
     module.recompile()
 
 
-def _forms() -> dict[Callable[..., Any], Callable[..., Any]]:
+def _forms(onnx: bool) -> dict[Callable[..., Any], Callable[..., Any]]:
     from workbench.export import detection  # imports torchvision
 
-    return {fn.set_item: set_item} | detection.FORMS
+    return {fn.set_item: set_item} | (detection.ONNX_FORMS if onnx else detection.FORMS)
 
 
 def set_item(x: Tensor, index: Any, values: Any) -> Tensor:

@@ -32,7 +32,7 @@ def require() -> None:
 def write(program: torch.export.ExportedProgram, names: Sequence[str], target: Path) -> None:
     """Write an exported program to `target`, its inputs named."""
     torch.onnx.export(
-        program.run_decompositions(FORMS),
+        _without_checks(program.run_decompositions(FORMS)),
         (),
         target,
         input_names=list(names),
@@ -41,6 +41,16 @@ def write(program: torch.export.ExportedProgram, names: Sequence[str], target: P
         custom_translation_table=_translations(),
         verbose=False,
     )
+
+
+def _without_checks(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """The program without checks of sizes, some with numbers too large for ONNX."""
+    graph = program.graph_module.graph
+    for node in list(graph.nodes):
+        if node.target is torch.ops.aten._assert_scalar.default:
+            graph.erase_node(node)
+    graph.eliminate_dead_code()
+    return program
 
 
 def runner(path: Path) -> Callable[..., list[Tensor]]:
@@ -63,6 +73,8 @@ def _translations() -> dict[Any, Any]:
     """ONNX forms of operators that torch's exporter lacks."""
     from onnxscript import opset18
 
+    import workbench.export.detection  # noqa: F401 - it registers an operator
+
     onnx: Any = opset18
 
     def sort(self: Any, *, stable: Any = None, dim: int = -1, descending: bool = False) -> Any:
@@ -70,7 +82,35 @@ def _translations() -> dict[Any, Any]:
         size = onnx.Gather(onnx.Shape(self), onnx.Constant(value_ints=[dim]))
         return onnx.TopK(self, size, axis=dim, largest=int(descending), sorted=1)
 
-    return {torch.ops.aten.sort.stable: sort} | _blocks()
+    return {
+        torch.ops.aten.sort.stable: sort,
+        torch.ops.workbench.grouped_nms.default: _grouped_nms,
+    } | _blocks()
+
+
+def _grouped_nms(boxes: Any, group: Any, groups: Any, threshold: float) -> Any:
+    """Groups as the classes of ONNX's operator, the ranks of the boxes as their scores."""
+    from onnxscript import opset18
+
+    onnx: Any = opset18
+
+    def whole(number: int) -> Any:
+        return onnx.Constant(value_int=number)
+
+    count = onnx.Squeeze(onnx.Shape(boxes, start=0, end=1))
+    ranks = onnx.Cast(onnx.Range(count, whole(0), whole(-1)), to=1)  # float32
+    groups = groups if not isinstance(groups, int) else whole(groups)
+    each = onnx.Range(whole(0), onnx.Squeeze(groups), whole(1))
+    first, last = onnx.Constant(value_ints=[0]), onnx.Constant(value_ints=[1])
+    own = onnx.Equal(onnx.Unsqueeze(group, first), onnx.Unsqueeze(each, last))
+    scores = onnx.Where(own, ranks, onnx.Constant(value_float=0.0))
+    found = onnx.NonMaxSuppression(
+        onnx.Unsqueeze(boxes, first), onnx.Unsqueeze(scores, first), whole(2**31),
+        onnx.Constant(value_float=threshold), onnx.Constant(value_float=0.0),
+    )  # fmt: skip
+    return onnx.Squeeze(
+        onnx.Slice(found, onnx.Constant(value_ints=[2]), onnx.Constant(value_ints=[3]), last), last
+    )
 
 
 def _blocks() -> dict[Any, Any]:
