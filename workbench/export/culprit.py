@@ -23,6 +23,7 @@ MEANINGS = (
     ("tensor array", "a loop fills a tensor array"),
     ("same metadata", "a loop changes the shape of its values"),
     ("GuardOnDataDependent", "sizes or decisions depend on the data"),
+    ("pos 2 with error", "torch.export cannot pack sequences by their lengths, TorchScript can"),
     ("unbacked symint", "sizes or decisions depend on the data"),
     ("data-dependent", "sizes or decisions depend on the data"),
     ("Guard failed", "a size is fixed to the example's"),

@@ -21,7 +21,17 @@ def with_forms(module: fx.GraphModule, onnx: bool = False) -> None:
     for node in module.graph.nodes:
         if node.op == "call_function":
             node.target = forms.get(node.target, node.target)
+        elif node.op == "output":
+            _own_outputs(module.graph, node)
     module.recompile()
+
+
+def _own_outputs(graph: fx.Graph, output: fx.Node) -> None:
+    """No output that is an input: ONNX cannot name one value twice."""
+    for given in output.all_input_nodes:
+        if given.op == "placeholder":
+            with graph.inserting_before(output):
+                output.replace_input_with(given, graph.call_method("clone", (given,)))
 
 
 def _forms(onnx: bool) -> dict[Callable[..., Any], Callable[..., Any]]:

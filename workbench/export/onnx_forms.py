@@ -115,10 +115,36 @@ def _over_all(operator: Callable[..., Tensor]) -> Callable[..., Any]:
     return reduced
 
 
+# --- indices and sizes --------------------------------------------------------------------------
+
+
+def _wide_index(operator: Callable[..., Tensor]) -> Callable[..., Any]:
+    """ONNX takes positions as int64 only."""
+
+    def indexed(x: Tensor, indices: Sequence[Tensor | None], *values: Any) -> Any:
+        if not any(one is not None and one.dtype == torch.int32 for one in indices):
+            return NotImplemented
+        wide = [one.long() if one is not None and one.dtype == torch.int32 else one
+                for one in indices]  # fmt: skip
+        return operator(x, wide, *values)
+
+    return indexed
+
+
+def remainder(x: Tensor, other: Any) -> Any:
+    """By a size, which torch's translation takes as a number."""
+    if not isinstance(other, torch.SymInt):
+        return NotImplemented
+    return torch.remainder(x, torch.full((), other, dtype=x.dtype, device=x.device))
+
+
 #: The forms by operator, as `ExportedProgram.run_decompositions` takes them.
 FORMS: dict[Any, Callable[..., Any]] = {
     _ATEN.amax.default: _over_all(_ATEN.amax.default),
     _ATEN.amin.default: _over_all(_ATEN.amin.default),
+    _ATEN.index.Tensor: _wide_index(_ATEN.index.Tensor),
+    _ATEN.index_put.default: _wide_index(_ATEN.index_put.default),
+    _ATEN.remainder.Scalar: remainder,
     _ATEN.adaptive_avg_pool1d.default: _pooling(_mean, 1),
     _ATEN.adaptive_avg_pool2d.default: _pooling(_mean, 2),
     _ATEN.adaptive_avg_pool3d.default: _pooling(_mean, 3),

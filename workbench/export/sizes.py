@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +109,7 @@ def _running(module: nn.Module, inputs: Iterable[Inputs]) -> Iterator[Inputs]:
 def _runs(module: nn.Module, inputs: Inputs) -> bool:
     """True when the model takes the inputs; a size may not suit it."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), redirect_stderr(io.StringIO()):  # where torch.fx tells failures
             module(*copies(inputs))
     except Exception:  # noqa: BLE001 - a model may fail in any way
         return False
@@ -173,11 +175,16 @@ def _prime(start: int) -> int:
 
 
 def _resized(inputs: Inputs, sizes: dict[Dim, int]) -> Inputs:
-    """The inputs with other sizes: their own elements again from the start, or the first ones."""
+    """The inputs with other sizes: their first elements, or more of them, a little larger."""
     found = list(inputs)
     for (number, axis), size in sizes.items():
-        place = torch.arange(size) % found[number].shape[axis]
-        found[number] = found[number].index_select(axis, place)
+        tensor, place = found[number], torch.arange(size)
+        length = tensor.shape[axis]
+        found[number] = tensor.index_select(axis, place % length)
+        if tensor.is_floating_point() and tensor.unique().numel() > 3:  # no mask
+            larger = 1 + 0.01 * (place // length)  # equal numbers would be open to any order
+            shape = [-1] + [1] * (tensor.dim() - 1 - axis % tensor.dim())
+            found[number] = (found[number] * larger.reshape(shape)).to(tensor.dtype)
     return tuple(found)
 
 
