@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
+from workbench.export.equal_scores import ORDERING, in_order_of
 from workbench.export.sizes import Inputs, Sizes, copies, shapes
 from workbench.mapping import Mapping, walk_rows
 from workbench.program import Value
@@ -31,16 +32,20 @@ class DiffersError(Exception):
     """A format gives something else than the module; the message says where and how much."""
 
 
-def compare(run: Run, module: nn.Module, sizes: Sizes, random: frozenset[int]) -> str:
+def compare(
+    run: Run, module: nn.Module, sizes: Sizes, drawn: frozenset[Value], ordering: bool = False
+) -> str:
     """Run both on every trial; returns what was compared, raises `DiffersError` otherwise.
 
-    Outputs in `random` depend on random numbers: of these only shapes and dtypes count.
+    Values `drawn` depend on random numbers: of these only shapes and dtypes count. With
+    `ordering`, rows of equal scores may stand in another order.
     """
-    worst = 0.0
+    worst, random = 0.0, _outputs_of(module, drawn)
     for inputs in sizes.trials:
         expected = _listed(_called(module, inputs))
         again = _listed(_called(module, inputs)) if random else expected
         found = _listed(_called(run, inputs))
+        found = in_order_of(found, expected, TOLERANCE) if ordering else found
         if len(found) != len(expected):
             raise DiffersError(f"there are {len(found)} outputs instead of {len(expected)}")
         for number, (one, other) in enumerate(zip(found, expected, strict=True)):
@@ -141,11 +146,28 @@ def _listed(results: Any) -> list[Tensor]:
 # --- random outputs -----------------------------------------------------------------------------
 
 
-def random_outputs(mapping: Mapping) -> frozenset[int]:
-    """Numbers of the outputs that depend on random numbers."""
+def random_values(mapping: Mapping) -> frozenset[Value]:
+    """The values that depend on random numbers."""
     reached: set[Value] = set()
     for row in mapping.rows:
         inner = [part for block in row.blocks for part in walk_rows(block.rows)]
         if any(part.is_random for part in (row, *inner)) or reached.intersection(row.reads):
             reached.update(row.values)
-    return frozenset(n for n, value in enumerate(mapping.program.outputs) if value in reached)
+    return frozenset(reached)
+
+
+def _outputs_of(module: nn.Module, values: frozenset[Value]) -> frozenset[int]:
+    """Numbers of the outputs that are among the values."""
+    if not values or not isinstance(module, fx.GraphModule):
+        return frozenset()
+    (output,) = (node for node in module.graph.nodes if node.op == "output")
+    given = output.args[0] if isinstance(output.args[0], tuple) else output.args
+    return frozenset(
+        number for number, node in enumerate(given)
+        if isinstance(node, fx.Node) and node.meta.get("value") in values
+    )  # fmt: skip
+
+
+def orders(mapping: Mapping) -> bool:
+    """True when the model sorts what it finds by scores."""
+    return any(ORDERING.intersection(row.ops) for row in mapping.walk())

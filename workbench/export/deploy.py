@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from workbench.errors import WorkbenchError
-from workbench.export.compared import Run, compare, random_outputs
+from workbench.export.compared import Run, compare, orders, random_values
 from workbench.export.control import exportable
 from workbench.export.culprit import explained
 from workbench.export.recurrent import any_length
@@ -62,10 +62,12 @@ def write_formats(
 def _write(form: Format, migration: Migration, sizes: Sizes, target: Path) -> str:
     """Write one format; raises `WorkbenchError` and leaves no file where it fails."""
     module = migration.convert()
-    random = random_outputs(migration.mapping)
+    drawn, ordering = random_values(migration.mapping), orders(migration.mapping)
 
     def attempt(part: nn.Module, file: Path) -> str:
-        return tried(form, part, sizes, file, lambda run: compare(run, part, sizes, random))
+        return tried(
+            form, part, sizes, file, lambda run: compare(run, part, sizes, drawn, ordering)
+        )
 
     def in_part(part: nn.Module) -> str:
         with tempfile.TemporaryDirectory() as folder:

@@ -156,12 +156,14 @@ def _suppressed(boxes: Tensor, group: Tensor, groups: int, threshold: float) -> 
 
     Groups are moved apart, in float64 so that the boxes keep their numbers.
     """
-    wide = boxes.double()
-    span = torch.cat([wide.new_zeros(1), wide.abs().flatten()]).amax() * 2 + 1
-    apart = wide + (group.to(torch.float64) * span.ceil()).unsqueeze(1)
-    ranks = torch.arange(boxes.shape[0], 0, -1, device=boxes.device)
-    kept: Tensor = ops.nms(apart, ranks.to(apart.dtype), threshold)
-    return kept
+    # two more that always stay, last of all: torchvision tells exporters that no fewer do
+    last = torch.tensor([[0.0, 0.0, 1.0, 1.0]] * 2, dtype=torch.float64, device=boxes.device)
+    wide = torch.cat([boxes.double(), last])
+    group = torch.cat([group, torch.arange(2, device=group.device) + groups])
+    apart = wide + (group.double() * (wide.abs().amax() * 2 + 1).ceil()).unsqueeze(1)
+    ranks = torch.arange(wide.shape[0], 0, -1, device=boxes.device)
+    kept: Tensor = ops.nms(apart, ranks.double(), threshold)
+    return kept[:-2]
 
 
 @torch.library.custom_op("workbench::grouped_nms", mutates_args=())

@@ -181,7 +181,7 @@ def _resized(inputs: Inputs, sizes: dict[Dim, int]) -> Inputs:
         tensor, place = found[number], torch.arange(size)
         length = tensor.shape[axis]
         found[number] = tensor.index_select(axis, place % length)
-        if tensor.is_floating_point() and tensor.unique().numel() > 3:  # no mask
+        if tensor.is_floating_point() and len(torch.unique(tensor)) > 3:  # no mask
             larger = 1 + 0.01 * (place // length)  # equal numbers would be open to any order
             shape = [-1] + [1] * (tensor.dim() - 1 - axis % tensor.dim())
             found[number] = (found[number] * larger.reshape(shape)).to(tensor.dtype)
