@@ -8,7 +8,6 @@ and class, best first; a box is only ever suppressed by one of its own image and
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -178,9 +177,14 @@ def _(boxes: Tensor, group: Tensor, groups: int, threshold: float) -> Tensor:
     return boxes.new_empty(found, dtype=torch.int64)
 
 
+def multiclass_nms_for_onnx(*given: Any, **options: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """`multiclass_nms` by ONNX's own operator, since that takes no float64."""
+    return multiclass_nms(*given, suppress=grouped_nms, **options)
+
+
 FORMS: dict[Callable[..., Any], Callable[..., Any]] = {
     fn.multiclass_nms: multiclass_nms,
     fn.matrix_nms: matrix_nms,
 }
-#: Those for ONNX, which has no NMS of float64.
-ONNX_FORMS = FORMS | {fn.multiclass_nms: partial(multiclass_nms, suppress=grouped_nms)}
+#: Those for ONNX.
+ONNX_FORMS = FORMS | {fn.multiclass_nms: multiclass_nms_for_onnx}
