@@ -15,6 +15,8 @@ from workbench.schema import operators
 
 TARGET = Path(__file__).parents[1] / "docs" / "operators.md"
 PORTABILITY = TARGET.with_name("portability.json")
+#: The checks of tools/portability.py by the name of the format.
+CHECKS = {"export": "torch.export", "trace": "TorchScript", "onnx": "ONNX"}
 #: Built into rules/apply.py or the passes.
 BUILT_IN = {
     "pd_op.if": "built in: Python `if`", "pd_op.while": "built in: Python `while`",
@@ -29,23 +31,24 @@ def portability() -> tuple[dict[str, str], str]:
     found = json.loads(PORTABILITY.read_text(encoding="utf-8"))
     cases = [case for case in all_cases() if case.dynamic and not case.refused]
     told: dict[str, list[str]] = {}
-    for name, label in (("export", "torch.export"), ("trace", "TorchScript")):
+    works = []
+    for name, label in CHECKS.items():
         total, failed, reasons = Counter[str](), Counter[str](), {}
-        for case in cases:
+        measured = [
+            case for case in cases if case.id in found.get("partly", {}).get(name, [case.id])
+        ]
+        for case in measured:
             reason = found["failing"].get(case.id, {}).get(name)
             total.update(case.ops)
             failed.update(case.ops if reason else ())
             reasons |= dict.fromkeys(case.ops, reason) if reason else {}
         for op, count in failed.items():
             told.setdefault(op, []).append(f"{label}: {count} of {total[op]} ({reasons[op]})")
-    works = {
-        name: found["cases"] - sum(name in one for one in found["failing"].values())
-        for name in ("export", "trace")
-    }
+        good = sum(name not in found["failing"].get(case.id, {}) for case in measured)
+        works.append(f"{good} of {len(measured)} work in {label}")
     sentence = (
-        f"{found['cases']} cases with dynamic sizes were exported for one size and run with another "
-        f"(torch {found['torch']}, `python tools/portability.py`): {works['export']} work in torch.export, "
-        f"{works['trace']} in TorchScript."
+        "Cases with dynamic sizes were exported for one size and run with another "
+        f"(torch {found['torch']}, `python tools/portability.py`): {', '.join(works)}."
     )
     return {op: "; ".join(parts) for op, parts in told.items()}, sentence
 

@@ -6,8 +6,7 @@ ones, and compares with the module itself.
 
 from __future__ import annotations
 
-import logging
-import warnings
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +20,9 @@ from tests.oracle.accelerator import moved
 from tests.oracle.case import Case
 from tests.oracle.check import ask, feed
 from workbench.builder import build
-from workbench.export.control import exportable
-from workbench.export.recurrent import any_length
-from workbench.export.script import traced
+from workbench.export.culprit import reason
+from workbench.export.deploy import FORMATS, tried
+from workbench.export.sizes import Sizes, copies
 from workbench.paddle_side.process import PaddleProcess
 from workbench.passes import run_passes
 from workbench.readers.pdiparams import bind_parameters
@@ -50,30 +49,17 @@ def converted(folder: Path) -> nn.Module:
     return build(make_mapping(program))
 
 
-def exported(case: Case, module: nn.Module, example: list[Tensor]) -> Callable[..., Any]:
-    """The module through `torch.export`, its dynamic dimensions kept."""
-    shapes = tuple(
+def _sizes(case: Case, example: list[Tensor]) -> Sizes:
+    """The example, and which dimensions torch.export shall keep dynamic."""
+    dynamic = tuple(
         {axis: AUTO for axis, dim in enumerate(spec.dims) if isinstance(dim, str)} or None
         for spec in case.inputs.values()
     )
-    with any_length():
-        program = torch.export.export(
-            exportable(module), tuple(example), dynamic_shapes=shapes, strict=False
-        )
-    return program.module()
+    return Sizes(tuple(case.inputs), tuple(example), dynamic, ())
 
 
-def scripted(case: Case, module: nn.Module, example: list[Tensor]) -> Callable[..., Any]:
-    """The module through `torch.jit.trace`, its branches and loops kept."""
-    return traced(module, example)
-
-
-def on_accelerator(case: Case, module: nn.Module, example: list[Tensor]) -> Callable[..., Any]:
-    """The module on a device where the CPU's tensors cannot be used."""
-    return lambda *inputs: moved(module, list(inputs))
-
-
-CHECKS = {"export": exported, "trace": scripted, "device": on_accelerator}
+#: The formats by the names in docs/portability.json.
+_FORMATS = {"export": "pt2", "trace": "torchscript", "onnx": "onnx"}
 
 
 def failure(case: Case, module: nn.Module, name: str) -> str:
@@ -83,23 +69,29 @@ def failure(case: Case, module: nn.Module, name: str) -> str:
     person's example is larger, so a larger one is tried too.
     """
     told = _attempt(case, module, name)
-    if told and name == "export" and case.sizes == SIZES:
+    if told and name in ("export", "onnx") and case.sizes == SIZES:
         larger = {letter: size + 6 for letter, size in case.sizes[1].items()}
         told = _attempt(replace(case, sizes=(larger, case.sizes[1])), module, name)
     return told
 
 
 def _attempt(case: Case, module: nn.Module, name: str) -> str:
-    first, last = 0, 1 if case.dynamic else 0
-    logging.getLogger("torch").setLevel(logging.CRITICAL)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        expected = module(*feed(case, last))
-        try:
-            found = CHECKS[name](case, module, feed(case, first))(*feed(case, last))
-            _compare(case, found, expected)
-        except Exception as error:  # noqa: BLE001 - exporters raise anything
-            return _line(error)
+    first, last = feed(case, 0), feed(case, 1 if case.dynamic else 0)
+    with torch.no_grad():
+        expected = module(*copies(last))
+
+    def check(run: Callable[..., Any]) -> None:
+        _compare(case, run(*last), expected)
+
+    try:
+        if name == "device":
+            check(lambda *inputs: moved(module, list(inputs)))
+        else:
+            form = FORMATS[_FORMATS[name]]
+            with tempfile.TemporaryDirectory() as folder:
+                tried(form, module, _sizes(case, first), Path(folder) / form.file, check)
+    except Exception as error:  # noqa: BLE001 - exporters raise anything
+        return reason(error)
     return ""
 
 
@@ -116,9 +108,3 @@ def _compare(case: Case, found: Any, expected: Any) -> None:
 
 def _listed(results: Any) -> list[Tensor]:
     return list(results) if isinstance(results, (tuple, list)) else [results]
-
-
-def _line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next((line for line in lines if not line.startswith("The following")), "")
-    return f"{type(error).__name__}: {told}"[:300]

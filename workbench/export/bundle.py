@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,8 @@ from workbench.codegen.source import generate, tied_keys
 from workbench.editing.file import EditFile
 from workbench.edits import apply_changes, changes_of
 from workbench.errors import InputError, PaddleProcessError, RefusedProgramError, WorkbenchError
-from workbench.export import deploy, shipped_parity
+from workbench.export import shipped_parity
+from workbench.export.deploy import FORMATS, write_formats
 from workbench.export.manifest import (
     make_manifest,
     read_manifest,
@@ -35,15 +35,6 @@ if TYPE_CHECKING:
     from workbench.migration import Migration
 
 _LARGEST_COMPANION = 1_000_000
-
-Writer = Callable[["Migration", Path], str]
-
-#: Deploy formats by the name that `--format` takes.
-FORMATS: dict[str, Writer] = {
-    "pt2": deploy.write_pt2,
-    "torchscript": deploy.write_torchscript,
-    "onnx": deploy.write_onnx,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +139,7 @@ def _write(
     _write_parity(migration, folder)
     for companion in _companions(migration):
         (folder / companion.name).write_bytes(read_bytes(companion, LARGEST_TEXT))
-    compared: dict[str, str] = {}
-    failed: dict[str, WorkbenchError] = {}
-    for name in formats:
-        try:
-            compared[name] = FORMATS[name](migration, folder)
-        except WorkbenchError as error:
-            failed[name] = error
+    compared, failed = write_formats(migration, folder, formats)
     write_manifest(folder, make_manifest(migration, folder, tried, compared))
     return compared, failed
 

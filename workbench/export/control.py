@@ -16,18 +16,21 @@ import torch
 from torch import Tensor, fx, nn
 
 from workbench.control_flow import For, If, While, as_tuple
+from workbench.export.forms import element, with_forms
 
 
-def exportable(module: nn.Module) -> nn.Module:
+def exportable(module: nn.Module, onnx: bool = False) -> nn.Module:
     """The module with torch's operators in place of Python's control flow; weights are shared.
 
-    Python's `min` and `max` of sizes, which would decide for one of the two, give way as well.
+    Python's `min` and `max` of sizes, which would decide for one of the two, give way as well, and
+    helpers that have another form for exporters, or for ONNX.
     """
     tensors = (*module.parameters(), *module.buffers())
     copied = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
     unrolled = _unrolled(copied)
     for path, part in reversed(list(copied.named_modules())):  # inner ones first
         if isinstance(part, fx.GraphModule):
+            with_forms(part, onnx)
             _symbolic(part)
         if type(part) in _KINDS and part not in unrolled:
             holder, _, leaf = path.rpartition(".")
@@ -51,28 +54,12 @@ def _unrolled(module: nn.Module) -> set[nn.Module]:
 def _symbolic(module: fx.GraphModule) -> None:
     """Functions that take symbolic numbers in place of Python's that do not."""
     table: dict[Any, Any] = {
-        min: torch.sym_min, max: torch.sym_max, operator.getitem: _element,
+        min: torch.sym_min, max: torch.sym_max, operator.getitem: element,
     }  # fmt: skip
     for node in module.graph.nodes:
         if node.op == "call_function":
             node.target = table.get(node.target, node.target)
     module.recompile()
-
-
-def _element(source: Any, index: Any) -> Any:
-    """`source[index]`; a number among slices becomes a `select`."""
-    given = index if isinstance(index, tuple) else (index,)
-    plain = all(isinstance(one, (int, slice, torch.SymInt)) for one in given)
-    if not isinstance(source, Tensor) or not plain:
-        return source[index]
-    dim = 0
-    for one in given:
-        if isinstance(one, slice):
-            source = source[(slice(None),) * dim + (one,)]
-            dim += 1
-        else:
-            source = source.select(dim, one)
-    return source
 
 
 class Cond(nn.Module):

@@ -1,250 +1,171 @@
 """Deploy formats made from the converted module: torch.export, TorchScript, ONNX.
 
 Each file is loaded again and compared with the module on inputs of other sizes than those from
-which it was made; a file that differs, or takes one size only, is not kept.
+which it was made; a file that differs, or that cannot be run here, is not kept.
 """
 
 from __future__ import annotations
 
 import logging
+import tempfile
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
-from torch import Tensor
+from torch import nn
 
-from workbench.control_flow import For, If, While
 from workbench.errors import WorkbenchError
+from workbench.export.compared import Run, compare, orders, random_values
 from workbench.export.control import exportable
+from workbench.export.culprit import explained
 from workbench.export.recurrent import any_length
 from workbench.export.script import traced
-from workbench.inputs import is_dynamic, sample_inputs
-from workbench.weights import as_tensor
+from workbench.export.sizes import Sizes, sizes_of
 
 if TYPE_CHECKING:
     from workbench.migration import Migration
 
-Inputs = tuple[Tensor, ...]
-Run = Callable[..., Any]
-
-#: Largest difference of a reloaded file, relative to the output's scale: formats may fold layers.
-TOLERANCE = 1e-3
-#: Share of integers that may differ, where rounding decides between two.
-_FLIPPED = 0.01
+T = TypeVar("T")
 
 
-def candidates(migration: Migration) -> list[Inputs]:
-    """Inputs that the model takes: those of the verification; if of one size, samples too."""
-    arrays = [list(reference.inputs) for reference in migration.references]
-    if len({str([one.shape for one in inputs]) for inputs in arrays}) < 2:
-        arrays += [sample_inputs(migration.program, run, seed=run) for run in (0, 1)]
-    values = migration.program.inputs
-    tried = [
-        tuple(as_tensor(a, v.dtype) for a, v in zip(one, values, strict=True)) for one in arrays
-    ]
-    tried += [_doubled(migration, inputs) for inputs in tried if _fixed(migration, inputs)]
-    found: list[Inputs] = []
-    for inputs in tried:
-        with suppress(Exception), torch.no_grad():  # a sample may not suit the model
-            migration.convert()(*_copies(inputs))
-            found.append(inputs)
-    return found
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A deploy format: its name to people, its file, and what writes and loads that."""
+
+    title: str
+    file: str
+    make: Callable[[nn.Module, Sizes, Path], Run]
+    #: In what it may be made; the first one that works is taken.
+    modes: tuple[Callable[[], AbstractContextManager[None]], ...]
 
 
-def example(migration: Migration) -> Inputs:
-    """Example inputs for an exporter: no dynamic dimension is 1, which would be kept fixed."""
-    found = candidates(migration)
-    if not found:
-        raise WorkbenchError(
-            "The model runs on none of the sample inputs.",
-            "Give inputs of your own: m.verify(inputs=...), or --inputs.",
-        )
-    return next((inputs for inputs in found if not _fixed(migration, inputs)), found[0])
+def write_formats(
+    migration: Migration, folder: Path, names: tuple[str, ...]
+) -> tuple[dict[str, str], dict[str, WorkbenchError]]:
+    """Write the formats into a folder; what was compared for each, and why others failed."""
+    compared: dict[str, str] = {}
+    failed: dict[str, WorkbenchError] = {}
+    sizes: Sizes | None = None
+    for name in names:
+        try:
+            sizes = sizes or sizes_of(migration)
+            compared[name] = _write(FORMATS[name], migration, sizes, folder / FORMATS[name].file)
+        except WorkbenchError as error:
+            failed[name] = error
+    return compared, failed
 
 
-def _fixed(migration: Migration, inputs: Inputs) -> bool:
-    return any(
-        dim < 0 and size < 2
-        for value, tensor in zip(migration.program.inputs, inputs, strict=True)
-        for dim, size in zip(value.shape, tensor.shape, strict=True)
-    )
+def _write(form: Format, migration: Migration, sizes: Sizes, target: Path) -> str:
+    """Write one format; raises `WorkbenchError` and leaves no file where it fails."""
+    module = migration.convert()
+    drawn, ordering = random_values(migration.mapping), orders(migration.mapping)
 
-
-def _doubled(migration: Migration, inputs: Inputs) -> Inputs:
-    """The inputs twice along each dynamic dimension of size 1, for a batch of one above all."""
-    made = []
-    for value, tensor in zip(migration.program.inputs, inputs, strict=True):
-        for axis, dim in enumerate(value.shape):
-            if dim < 0 and tensor.shape[axis] == 1:
-                tensor = tensor.repeat_interleave(2, axis)
-        made.append(tensor)
-    return tuple(made)
-
-
-def dynamic_shapes(migration: Migration) -> tuple[Any, ...]:
-    """For torch.export: which dimensions of each input are dynamic."""
-    auto = torch.export.Dim.AUTO  # type: ignore[attr-defined]
-    return tuple(
-        {axis: auto for axis, dim in enumerate(value.shape) if dim < 0} or None
-        for value in migration.program.inputs
-    )
-
-
-def exported_program(migration: Migration) -> torch.export.ExportedProgram:
-    """The model through `torch.export`: dynamic dimensions, branches and loops kept."""
-    module = exportable(migration.convert())
-    with warnings.catch_warnings(), any_length(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        return torch.export.export(
-            module, example(migration), dynamic_shapes=dynamic_shapes(migration), strict=False
+    def attempt(part: nn.Module, file: Path) -> str:
+        return tried(
+            form, part, sizes, file, lambda run: compare(run, part, sizes, drawn, ordering)
         )
 
+    def in_part(part: nn.Module) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            return attempt(part, Path(folder) / form.file)
 
-def write_pt2(migration: Migration, folder: Path) -> str:
-    """`model.pt2`, for `torch.export.load`; returns what was compared."""
-    target = folder / "model.pt2"
-    with _told("torch.export", migration, target):
-        torch.export.save(exported_program(migration), target)
-        return _checked(migration, torch.export.load(target).module())
-
-
-def write_torchscript(migration: Migration, folder: Path) -> str:
-    """`model.torchscript`, traced and frozen, for `torch.jit.load`; returns what was compared."""
-    target = folder / "model.torchscript"
-    with _told("TorchScript", migration, target), warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        script = traced(migration.convert(), example(migration))
-        torch.jit.save(torch.jit.freeze(script.eval()), target)  # type: ignore[no-untyped-call]
-        return _checked(migration, torch.jit.load(target))  # type: ignore[no-untyped-call]
+    try:
+        return attempt(module, target)
+    except BaseException as error:
+        target.unlink(missing_ok=True)
+        if isinstance(error, WorkbenchError) or not isinstance(error, Exception):
+            raise
+        raise explained(form.title, error, migration.mapping, module, in_part) from error
 
 
-def write_onnx(migration: Migration, folder: Path) -> str:
-    """`model.onnx` through `torch.onnx`; needs the extra `onnx`; returns what was compared."""
+def tried(
+    form: Format, module: nn.Module, sizes: Sizes, file: Path, check: Callable[[Run], T]
+) -> T:
+    """What `check` says of the file made of a module; raises whatever fails in the last mode."""
+    for number, mode in enumerate(form.modes, 1):
+        try:
+            with _quiet(), mode():
+                return check(form.make(module, sizes, file))
+        except Exception:
+            if number == len(form.modes):
+                raise
+    raise AssertionError("a format has a mode")
+
+
+def exported_program(
+    module: nn.Module, sizes: Sizes, onnx: bool = False
+) -> torch.export.ExportedProgram:
+    """The module through `torch.export`: dynamic dimensions, branches and loops kept."""
+    program = torch.export.export(
+        exportable(module, onnx), sizes.example, dynamic_shapes=sizes.dynamic, strict=False
+    )
+    _name_types(program.graph_module)
+    return program
+
+
+def _name_types(module: torch.fx.GraphModule) -> None:
+    """Classes by their names, as torch's own file format wants them: it leaves them in blocks."""
+    for part in module.modules():
+        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+            stack = node.meta.get("nn_module_stack", {})
+            for key, (path, kind) in stack.items():
+                stack[key] = (path, kind if isinstance(kind, str) else kind.__qualname__)
+
+
+def _pt2(module: nn.Module, sizes: Sizes, target: Path) -> Run:
+    """For `torch.export.load`."""
+    torch.export.save(exported_program(module, sizes), target)
+    return torch.export.load(target).module()
+
+
+def _torchscript(module: nn.Module, sizes: Sizes, target: Path) -> Run:
+    """Traced and frozen, for `torch.jit.load`."""
+    script = traced(module, sizes.example)
+    torch.jit.save(torch.jit.freeze(script.eval()), target)  # type: ignore[no-untyped-call]
+    return torch.jit.load(target)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _onnx(module: nn.Module, sizes: Sizes, target: Path) -> Run:
+    """Through `torch.onnx`, for ONNX Runtime and others; needs the extra `onnx`."""
     from workbench.export import onnx
 
-    target = folder / "model.onnx"
-    with _told("ONNX", migration, target), warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        with any_length():
-            onnx.write(
-                exportable(migration.convert()), example(migration), dynamic_shapes(migration),
-                [value.name for value in migration.program.inputs], target,
-            )  # fmt: skip
-        run = onnx.runner(target)
-        return "not compared: onnxruntime is not installed" if run is None else _checked(
-            migration, run
-        )  # fmt: skip
+    onnx.require()
+    onnx.write(exported_program(module, sizes, onnx=True), sizes.names, target)
+    return onnx.runner(target)
 
 
-# --- comparing --------------------------------------------------------------------------------
+@contextmanager
+def any_size() -> Iterator[None]:
+    """Inside, `torch.export` keeps lengths dynamic, and a size of 1 is as good as any other.
+
+    Torch alone takes a size of 1 as another case, so that a file refuses small images, whose last
+    map has one column; but some branches it can only export so.
+    """
+    with any_length(), torch.fx.experimental._config.patch(backed_size_oblivious=True):  # type: ignore
+        yield
 
 
-def _checked(migration: Migration, run: Run) -> str:
-    """Compare a reloaded file with the module on everything at hand; raises where it differs."""
-    worst, count, sizes = 0.0, 0, set()
-    for inputs in candidates(migration):
-        with torch.no_grad():
-            expected = _listed(migration.convert()(*_copies(inputs)))
-        found = _listed(run(*_copies(inputs)))
-        shapes = [list(tensor.shape) for tensor in inputs]
-        for number, (one, other) in enumerate(zip(found, expected, strict=True)):
-            worst = max(worst, _difference(one, other, f"output {number} for inputs {shapes}"))
-        count += 1
-        sizes.add(str(shapes))
-    if is_dynamic(migration.program) and len(sizes) < 2:
-        return f"compared on {count} input of one size only, largest difference {worst:.1e}"
-    return f"compared on {count} inputs, largest difference {worst:.1e} of the output's scale"
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporters' warnings and logs of whole graphs; no gradients."""
+    log = logging.getLogger("torch")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
-def _difference(found: Tensor, expected: Tensor, where: str) -> float:
-    if found.shape != expected.shape:
-        raise RuntimeError(
-            f"{where} has shape {list(found.shape)}, should have {list(expected.shape)}"
-        )
-    if found.dtype != expected.dtype:
-        raise RuntimeError(f"{where} is {found.dtype}, should be {expected.dtype}")
-    if not expected.numel():
-        return 0.0
-    if not (expected.is_floating_point() or expected.is_complex()):
-        share = (found != expected).double().mean().item()
-        if share > _FLIPPED:
-            raise RuntimeError(f"{where}: {share:.0%} of the elements differ")
-        return 0.0
-    wide = torch.complex128 if expected.is_complex() else torch.float64
-    one, other = found.to(wide).nan_to_num(), expected.to(wide).nan_to_num()
-    scale = max(other.abs().max().item(), 1e-30)
-    narrow = expected.dtype in (torch.float16, torch.bfloat16)
-    error = (one - other).abs().max().item() / scale
-    if error > TOLERANCE * (20 if narrow else 1):
-        raise RuntimeError(f"{where} differs by {error:.1e} of its scale")
-    return error
-
-
-def _copies(inputs: Sequence[Tensor]) -> list[Tensor]:
-    return [tensor.clone() for tensor in inputs]
-
-
-def _listed(results: Any) -> list[Tensor]:
-    return list(results) if isinstance(results, (tuple, list)) else [results]
-
-
-# --- errors -----------------------------------------------------------------------------------
-
-
-class _told:  # noqa: N801 - used like a function
-    """Turn a failure of an exporter into one clear error, and leave no broken file."""
-
-    def __init__(self, name: str, migration: Migration, target: Path) -> None:
-        self.name, self.migration, self.target = name, migration, target
-
-    def __enter__(self) -> None:
-        self.level = logging.getLogger("torch").level
-        logging.getLogger("torch").setLevel(logging.CRITICAL)  # exporters log whole graphs
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        logging.getLogger("torch").setLevel(self.level)
-        if error is None:
-            return
-        self.target.unlink(missing_ok=True)
-        if not isinstance(error, Exception):
-            return
-        if isinstance(error, ImportError):
-            raise WorkbenchError(
-                f"{self.name} needs a package that is not installed: {error}.",
-                "pip install 'paddle-torch-workbench[onnx]'",
-            ) from error
-        if isinstance(error, WorkbenchError):
-            raise error
-        told = _first_line(error)[:300]
-        raise WorkbenchError(
-            f"{self.name} cannot hold this model: {told}", self._hint(told)
-        ) from error
-
-    def _hint(self, told: str) -> str:
-        if "tensor array" in told:
-            return "Use model.py: only Python takes lists of tensors that a loop fills."
-        flow = [
-            path
-            for path, part in self.migration.convert().named_modules()
-            if isinstance(part, (If, While, For))
-        ]
-        if flow and self.name != "TorchScript":
-            return (
-                f"The model branches or loops in {', '.join(flow[:3])}. A loop whose values change "
-                "their shape works in TorchScript and in model.py."
-            )
-        return (
-            "Use model.py, or another format. If the sample inputs do not suit the model, verify "
-            "it with your own of two sizes: m.verify([first, second])."
-        )
-
-
-def _first_line(error: BaseException) -> str:
-    """What happened, without the exporters' own advice; the cause where one is given."""
-    while error.__cause__ is not None and not str(error).startswith("row "):
-        error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+#: Deploy formats by the name that `--format` takes.
+FORMATS = {
+    "pt2": Format("torch.export", "model.pt2", _pt2, (any_size, any_length)),
+    "torchscript": Format("TorchScript", "model.torchscript", _torchscript, (nullcontext,)),
+    "onnx": Format("ONNX", "model.onnx", _onnx, (any_size, any_length)),
+}

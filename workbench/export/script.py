@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from workbench.control_flow import For, If, While, as_tuple
+from workbench.export.forms import with_forms
 
 _FLOW = (If, While, For)
 
@@ -30,6 +31,7 @@ def traced(module: nn.Module, example: Sequence[Tensor]) -> torch.jit.ScriptModu
         setattr(copied.get_submodule(holder), leaf, _Flow(module.get_submodule(path), given, path))
     for part in copied.modules():
         if isinstance(part, fx.GraphModule):
+            with_forms(part)
             _keep_numbers(part)
     return torch.jit.trace(  # type: ignore[no-untyped-call, no-any-return]
         copied, tuple(example), check_trace=False, strict=False

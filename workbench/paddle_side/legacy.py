@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def translate(program: str, params: str, target: str) -> None:
         paddle.base.core.serialize_pir_program(pir, f"{prefix}.json", 1, True, False, True)
         _repair(prefix.with_suffix(".json"))
         tensors = {
-            variable.name: _tensor(scope, variable.name)
+            variable.name: _declared(variable, *_tensor(scope, variable.name))
             for variable in loaded.list_vars()
             if variable.persistable and variable.name not in ("feed", "fetch")
         }
@@ -67,6 +68,19 @@ def _tensor(scope: Any, name: str) -> tuple[str, np.ndarray]:
     array = np.array(tensor)
     dtype = "bfloat16" if array.dtype == np.uint16 else str(array.dtype)
     return dtype, array
+
+
+def _declared(variable: Any, dtype: str, array: np.ndarray) -> tuple[str, np.ndarray]:
+    """Quantised weights as the program declares them.
+
+    Paddle 2 stores them as int8, and scales in another shape, leaves float32 and the old shapes in
+    the program, and runs what it loads. Paddle 3 has no kernel for int8: whole numbers in float32
+    are the same.
+    """
+    shape = tuple(variable.shape)
+    if dtype == "int8" and str(variable.dtype).rpartition(".")[2].lower() in ("fp32", "float32"):
+        dtype, array = "float32", array.astype(np.float32)
+    return dtype, array.reshape(shape) if math.prod(shape) == array.size else array
 
 
 def _parameter_names(pir: Any) -> set[str]:
