@@ -156,3 +156,26 @@ def test_paddle_1_kept_a_file_for_each_parameter(data: Path, tmp_path: Path) -> 
     found = wb.load(tmp_path)
     x = torch.randn(2, *whole.program.inputs[0].shape[1:])
     assert torch.equal(found.convert()(x), whole.convert()(x))
+
+
+def test_weights_stored_as_int8_load_as_the_program_declares_them(
+    data: Path, tmp_path: Path
+) -> None:
+    """What PaddleSlim leaves: int8 in the file, float32 in the program, scales of another shape."""
+    whole = wb.load(data / "legacy_classifier")
+    shutil.copy(data / "legacy_classifier" / "model.pdmodel", tmp_path / "model.pdmodel")
+    tensors = {name: (one.dtype, one.load()) for name, one in whole.program.parameters.items()}
+    weights = [name for name, (_, array) in tensors.items() if array.ndim == 4]
+    vector = next(name for name, (_, array) in tensors.items() if array.ndim == 1)
+    for name in weights:
+        array = tensors[name][1]
+        steps = np.round(array / np.abs(array).max() * 127)
+        tensors[name] = ("int8", steps.astype(np.int8))
+    tensors[vector] = (tensors[vector][0], tensors[vector][1][:, None])
+    write_tensors(tmp_path / "model.pdiparams", tensors)
+    migration = wb.load(tmp_path)
+    found = migration.program.parameters
+    for name in weights:
+        assert found[name].dtype == "float32"
+        assert np.array_equal(found[name].load(), tensors[name][1].astype(np.float32))
+    assert found[vector].shape == whole.program.parameters[vector].shape
