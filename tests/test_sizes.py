@@ -190,7 +190,8 @@ TABLE = case(
 
 def _swapped(migration: wb.Migration) -> None:
     """Two rows of the table that no input looks up change places in the module."""
-    table = migration.convert().get_submodule("embedding").weight
+    path = next(row.path for row in migration.mapping if "embedding" in row.ops[0])
+    table = migration.convert().get_submodule(path).weight
     table.data[[30, 31]] = table.data[[31, 30]]
 
 

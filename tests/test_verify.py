@@ -122,6 +122,8 @@ def test_inputs_are_checked(data: Path, tmp_path: Path) -> None:
         (torch.ones(3), ("constant",)),
         (torch.tensor([1.0, float("nan")]), ("NaN",)),
         (torch.tensor([1.0, float("inf")]), ("infinite",)),
+        (torch.tensor([1.0, 1.0, float("nan")]), ("NaN",)),
+        (torch.tensor([1.0, 2.0, float("nan"), float("inf")]), ()),
         (torch.tensor([1e-13, -1e-13]), ("vanishing scale 1e-13",)),
         (torch.empty(0), ("empty",)),
         (torch.tensor([1.0, 2.0]), ()),

@@ -116,11 +116,10 @@ def health_of(reference: torch.Tensor, size: Magnitude | None = None) -> tuple[s
     if not (reference.is_floating_point() or reference.is_complex()):
         return ()
     size = size or magnitude(reference)
-    if math.isnan(size.low):
-        return ("NaN",)
     if not size.finite:
         finite = reference[torch.isfinite(reference)]
-        return ("infinite",) if not finite.numel() or health_of(finite) else ()
+        lacks = "NaN" if math.isnan(size.low) else "infinite"
+        return (lacks,) if finite.numel() < 2 or health_of(finite) else ()
     if size.low == size.high and reference.numel() > 1:
         return ("constant",)
     if size.scale < VANISHING:

@@ -8,14 +8,14 @@ inputs, which tells whether it is at fault itself; then the chain goes on with P
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from workbench.checks.blame import refused
-from workbench.checks.closeness import judge, unit_of
-from workbench.checks.known import loose_unit
+from workbench.checks.closeness import EXACT, judge, unit_of
+from workbench.checks.known import loose_shift, loose_unit
 from workbench.checks.sensitivity import moved_by_rounding
 from workbench.checks.ties import TIES, only_ties
 from workbench.checks.wide_model import WideValues
@@ -129,7 +129,8 @@ class _Run:
         theirs = self.paddles.get(value)
         if theirs is None or not isinstance(ours, torch.Tensor):
             return _UNCHECKED
-        return judge(ours, theirs, max(self._least(row), self.paddles.unit(value)))
+        unit = max(self._least(row), self.paddles.unit(value))
+        return judge(ours, theirs, unit, lambda: loose_shift(row, self.paddles))
 
     def _least(self, row: Row) -> float:
         """The relative error that every value of a row may have."""
@@ -140,10 +141,30 @@ class _Run:
         """The row on Paddle's own inputs; then the chain goes on with Paddle's values."""
         if any(value.dtype == ARRAY for value in row.reads):
             self._go_on(row)
-            return chain  # what earlier rows put into the array cannot be had
+            return self._of_array(row, chain)
         checks = alone(self.runner, row, self.paddles, self._least(row))
         self._go_on(row)
         return checks
+
+    def _of_array(self, row: Row, chain: dict[Value, Check]) -> dict[Value, Check]:
+        """A row that reads a tensor array, whose elements cannot be had: a loop that wrote them is
+        at fault, if there is one.
+        """
+        arrays = set(_arrays(row))
+        for writer in reversed(self.mapping.rows[: self.mapping.rows.index(row)]):
+            if not arrays & set(_arrays(writer)):
+                continue
+            arrays |= set(_arrays(writer))
+            known = self.found.rows.get(writer.path, _UNCHECKED)
+            if not writer.blocks and not known.failed:
+                continue
+            if known.verdict == "unchecked":
+                told = f"what it writes into an array differs where {row.path} reads it"
+                failed = worst(chain.values())
+                self.found.rows[writer.path] = replace(failed, problem=told)
+            told = f"it reads an array that {writer.path} writes"
+            return {value: Check("unchecked", c.error, problem=told) for value, c in chain.items()}
+        return chain
 
     def _go_on(self, row: Row) -> None:
         self.chain.put(row.path, self.paddles.get)
@@ -153,6 +174,11 @@ class _Run:
         self.found.rows[row.path] = refused(row, self.paddles, error)
         self.found.unable[row.path] = f"it does not run in float64 ({first_line(error)})"
         self._go_on(row)
+
+
+def _arrays(row: Row) -> tuple[Value, ...]:
+    """The tensor arrays that a row reads or makes."""
+    return tuple(value for value in (*row.reads, *row.values) if value.dtype == ARRAY)
 
 
 def alone(
@@ -180,7 +206,8 @@ def alone(
         if theirs is None:
             return _UNCHECKED
         unit = max(least, paddles.unit(value))
-        return judge(made.get(value), theirs, unit, lambda: extra(value) + more)
+        shift = loose_shift(row, paddles) if unit > EXACT else 0.0
+        return judge(made.get(value), theirs, unit, lambda: extra(value) + more + shift)
 
     checks = {value: judged(value) for value in row.values}
     failed = [value for value, check in checks.items() if check.failed]

@@ -42,6 +42,21 @@ def loose_unit(row: Row, paddles: PaddleValues) -> float | None:
     return None
 
 
+def loose_shift(row: Row, paddles: PaddleValues) -> float:
+    """How far every element may be off, for what a rounded position takes of its neighbour.
+
+    A position in float32 may fall beside the element that it names, so that the next one counts a
+    little though the element's own terms are zero.
+    """
+    unit = loose_unit(row, paddles)
+    names = {name.partition(".")[2].rstrip("_") for name in row.ops}
+    read = next((paddles.get(value) for value in row.reads), None)
+    if unit is None or not names & _POSITIONS or not isinstance(read, torch.Tensor):
+        return 0.0
+    finite = read[torch.isfinite(read)].abs() if read.is_floating_point() else read[:0]
+    return unit * float(finite.max()) if finite.numel() else 0.0
+
+
 def _shape(value: object, paddles: PaddleValues) -> tuple[int, ...]:
     found = paddles.get(value)  # type: ignore[arg-type]
     return tuple(found.shape) if isinstance(found, torch.Tensor) else ()

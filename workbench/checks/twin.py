@@ -56,7 +56,7 @@ class Twin:
         self.saved = made.ops
         made = replace(made, structured_names=self.real.structured_names)
         if self.real.fetched:
-            values = {value.id: value for value in values_of_program(made)}
+            values = {value.id: value for value in (*values_of_program(made), *made.outputs)}
             fetched = tuple(values[identity] for identity in self.real.fetched)
             made = made.with_block(replace(made.block, results=fetched))
         return run_passes(made)
@@ -124,13 +124,30 @@ class Twin:
             loose[row.path] = f"its rule makes {made.target or 'another call'} of it in float64"
         return replace(
             row,
-            call=widened_call(row, self._value, [*numbers_in(made), *_settings(row)]),
+            call=widened_call(row, self._value, [*numbers_in(made), *self._settings(row)]),
             outputs=tuple((self._value(value), where) for value, where in row.outputs),
             blocks=blocks,
         )
 
     def _value(self, value: Value) -> Value:
         return self.values.get(value.id, value)
+
+    def _settings(self, row: Row) -> Iterator[float]:
+        """The real numbers among the settings of a row's operators, as the file holds them, and one
+        over each: a rewrite may multiply where the program divides.
+        """
+        for op in (row.op, *row.op.merged) if row.op else ():
+            found: list[object] = []
+            for setting in op.attributes.values():
+                found += setting if isinstance(setting, tuple) else [setting]
+            for operand in op.operands:
+                known = self.program.known.get(operand.id)
+                found += known.items if known is not None else ()
+            for item in found:
+                if isinstance(item, float):
+                    yield item
+                    if item:
+                        yield 1 / item
 
 
 def place_of(row: Row) -> str:
@@ -168,12 +185,3 @@ def _document(program: Program) -> dict[str, object]:
         raise WorkbenchError("The program has no file, so it cannot be widened.")
     found: dict[str, object] = json.loads(program.source.read_text("utf-8"))
     return found
-
-
-def _settings(row: Row) -> Iterator[float]:
-    """The real numbers among the settings of a row's operators, as the file holds them."""
-    for op in (row.op, *row.op.merged) if row.op else ():
-        for setting in op.attributes.values() if op else ():
-            for item in setting if isinstance(setting, tuple) else (setting,):
-                if isinstance(item, float):
-                    yield item

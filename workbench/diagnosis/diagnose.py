@@ -17,6 +17,7 @@ from workbench.block_rows import references_of
 from workbench.builder import build_row
 from workbench.diagnosis.confusions import confusions, constants
 from workbench.diagnosis.differences import from_rule, place_of, plain_edit, rule_row
+from workbench.diagnosis.outputs import output_findings
 from workbench.diagnosis.patterns import first_pair, line_between, pattern
 from workbench.diagnosis.structure import structural
 from workbench.diagnosis.weights import Candidate
@@ -38,6 +39,11 @@ SECONDS, ATTEMPTS = 10.0, 300
 #: Layers that are diagnosed after a verification.
 LAYERS = 5
 
+#: What is told of a loop or a branch that differs although every layer inside agrees.
+LOOP = (
+    "every layer inside agrees: it runs once too often or too rarely, takes the other branch, or "
+    "hands on other values"
+)
 #: Paddle's values on the probing inputs at which a row differs, by path.
 Probes = Dict[str, Sequence[Reference]]
 
@@ -62,7 +68,9 @@ def diagnose_all(
         probed = None if layer.alone.failed else (probes or {}).get(row.path)
         values = probed or references_of(mapping, row.path, references)
         found += _findings(mapping, row, values, changes.get(row.path, ""), made, module)
-    return tuple(found)
+        if row.blocks and not any(one.path == row.path for one in found):
+            found.append(_finding(row, LOOP, layer.own, None, None, "pattern"))
+    return (*found, *output_findings(mapping, verification, references))
 
 
 def diagnose(

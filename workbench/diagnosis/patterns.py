@@ -8,6 +8,8 @@ from functools import partial
 import torch
 
 from workbench.builder import build_row
+from workbench.diagnosis.recurrent import recurrent_cause
+from workbench.diagnosis.relations import relation
 from workbench.mapping import Mapping, Row
 from workbench.paddle_side.reference import Reference
 from workbench.paddle_values import reference_tensor
@@ -58,30 +60,20 @@ def pattern(mapping: Mapping, row: Row, references: Sequence[Reference]) -> str:
     pair = first_pair(mapping, row, references)
     if pair is None:
         return ""
-    return _operand(row, references[0], *pair) or _relation(*pair)
+    ours, theirs = pair
+    told = ""
+    if ours.shape == theirs.shape and ours.is_floating_point() and theirs.is_floating_point():
+        told = relation(row, references[0], ours, theirs)
+    return told or _recurrent(mapping, row, references) or _relation(ours, theirs)
 
 
-def _operand(row: Row, reference: Reference, ours: torch.Tensor, theirs: torch.Tensor) -> str:
-    """An operand that was added too often or too rarely, as in a residual."""
-    if ours.shape != theirs.shape or not ours.is_floating_point() or not ours.numel():
+def _recurrent(mapping: Mapping, row: Row, references: Sequence[Reference]) -> str:
+    if row.layer is None or not row.target.startswith(("nn.LSTM", "nn.GRU", "nn.RNN")):
         return ""
-    mine, other = ours.double(), theirs.double()
-    before = largest_difference(mine, other)
-    for value in row.reads:
-        read = reference_tensor(reference, value)
-        if read is None or not read.is_floating_point() or not before:
-            continue
-        for times in (1.0, -1.0):
-            try:
-                moved = mine + times * read.double()
-            except RuntimeError:
-                break
-            if moved.shape == other.shape and largest_difference(moved, other) < (
-                _EXPLAINED * before
-            ):
-                often = "is missing once" if times > 0 else "is added once too often"
-                return f"operand {value.label} {often}"
-    return ""
+    try:
+        return recurrent_cause(mapping, row, references)
+    except Exception:  # noqa: BLE001 - what cannot run has no pattern
+        return ""
 
 
 def _relation(ours: torch.Tensor, theirs: torch.Tensor) -> str:
@@ -141,9 +133,28 @@ def _where(ours: torch.Tensor, theirs: torch.Tensor, before: float) -> str:
         size = ours.shape[axis]
         if size > 2 and set(places) <= {0, size - 1}:
             return f"only the border along axis {axis} differs: look at the padding"
+        told = _range(places, size)
+        if told:
+            return f"only {told} of axis {axis} differ"
         if size > 2 and len(places) <= max(1, size // 8):
             shown = ", ".join(map(str, places[:4]))
             return f"only index {shown} of axis {axis} differs"
+    flat = torch.nonzero(bad.flatten()).flatten()
+    step = int(flat[1] - flat[0]) if len(flat) > 2 else 1
+    if step > 1 and bool((flat.diff() == step).all()):
+        return f"only every {step}th element differs"
     if bool((theirs[bad] <= 0).all()) and bool((theirs > 0).any()):
         return "only elements that are not positive differ: look at the slope or the clipping"
+    return ""
+
+
+def _range(places: list[int], size: int) -> str:
+    """Indices that differ, where these are the last ones, or every so many."""
+    if size < 3 or not places or len(places) in (1, size):
+        return ""
+    if places == list(range(places[0], size)):
+        return f"indices from {places[0]} on"
+    step = places[1] - places[0]
+    if step > 1 and len(places) > 2 and places == list(range(places[0], size, step)):
+        return f"every {step}th index, from {places[0]},"
     return ""

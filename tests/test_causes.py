@@ -1,0 +1,127 @@
+"""Causes of structure: what was left out, added, mixed up in a layer, or returned in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import workbench as wb
+from tests.checks.test_twin import wrong_rule
+from tests.oracle.case import Case, case, f32
+from tests.oracle.check import run_paddle
+from workbench.calls import Call, Dtype, Layer, calls_in
+from workbench.diagnosis import diagnose_all
+from workbench.editing.calls import swap
+from workbench.migration import Migration
+from workbench.paddle_side.process import PaddleProcess
+
+Open = Callable[[Case], Migration]
+Change = Callable[[Any], Any]
+
+
+@pytest.fixture
+def opened(oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path) -> Open:
+    """Export a case and open it."""
+
+    def open_(exported: Case) -> Migration:
+        run_paddle(exported, oracle, tmp_path)
+        migration = wb.load(tmp_path)
+        migration._process = worker
+        return migration
+
+    return open_
+
+
+def _first(made: Call | Layer) -> Any:
+    return Call(".clone", (made.args[0],))
+
+
+def _twice(made: Call | Layer) -> Any:
+    return Call("operator.add", (made, made.args[1]))
+
+
+def _half(made: Call | Layer) -> Any:
+    cast = Call(".to", (made.args[0], Dtype("bfloat16")))
+    return Call(".to", (replace(made, args=(cast, *made.args[1:])), Dtype("float32")))
+
+
+def _late(made: Call | Layer) -> Any:
+    """Wrong from the fifth column on."""
+    tail = Call("operator.getitem", (made, (Ellipsis, slice(4, None))))
+    head = Call("operator.getitem", (made, (Ellipsis, slice(0, 4))))
+    return Call("torch.cat", ([head, tail * 1.5],), {"dim": -1})
+
+
+CAUSES: dict[str, tuple[Case, str, Change, str]] = {
+    "an operand dropped": (
+        case("add", "paddle.tanh(x) + y", x=f32("B", 8), y=f32("B", 8)), "add", _first,
+        "nothing is done here|was dropped",
+    ),
+    "an operand twice": (
+        case("add", "paddle.tanh(x) + y", x=f32("B", 8), y=f32("B", 8)), "add", _twice,
+        "added once too often",
+    ),
+    "left out": (case("softmax", "F.softmax(x)", x=f32("B", 8)), "softmax", _first,
+                 "nothing is done here"),
+    "bfloat16": (case("tanh", "paddle.tanh(x)", x=f32("B", 8)), "tanh", _half, "bfloat16"),
+    "some columns": (case("tanh", "paddle.tanh(x)", x=f32("B", 8)), "tanh", _late,
+                     "indices from 4 on"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", CAUSES)
+def test_a_wrong_rule_has_a_cause(fault: str, opened: Open) -> None:
+    exported, name, change, told = CAUSES[fault]
+    migration = opened(exported)
+    wrong_rule(migration, name, change)
+    found = migration.verify(list(exported.arrays(0).values()))
+    assert [layer.ops for layer in found.root_causes] == [(f"pd_op.{name}",)]
+    causes = _causes(migration)
+    assert any(part in causes for part in told.split("|")), causes
+
+
+LSTM = case(
+    "rnn", "l(x)[0]", x=f32("B", 5, 6),
+    l="nn.LSTM(6, 6, direction='bidirect')",
+)  # fmt: skip
+
+
+def _causes(migration: Migration) -> str:
+    """The causes, as if nobody knew what the rule should be: the rule itself is wrong."""
+    found = migration.verification
+    assert found is not None
+    given = migration.mapping, found, migration.references, migration.convert()
+    return " ".join(finding.cause for finding in diagnose_all(*given, rules=None))
+
+
+def _directions(made: Any) -> Any:
+    """Forward weights run backwards."""
+    layer = next(part for part in calls_in(made) if isinstance(part, Layer))
+    weights = dict(layer.weights)
+    for key in [key for key in weights if key.endswith("_reverse")]:
+        plain = key.removesuffix("_reverse")
+        weights[key], weights[plain] = weights[plain], weights[key]
+    return swap(made, layer, replace(layer, weights=weights))
+
+
+def test_directions_of_a_recurrent_layer(opened: Open) -> None:
+    migration = opened(LSTM)
+    wrong_rule(migration, "rnn", _directions)
+    found = migration.verify(list(LSTM.arrays(0).values()))
+    assert found.failed
+    assert "directions are swapped" in _causes(migration)
+
+
+def test_outputs_in_another_order_are_told(opened: Open) -> None:
+    migration = opened(case("exp", "paddle.exp(x), paddle.tanh(x)", x=f32("B", 4)))
+    block = migration.program.block
+    migration.program = migration.program.with_block(replace(block, results=block.results[::-1]))
+    migration.mapping = replace(migration.mapping, program=migration.program)
+    found = migration.verify([np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)])
+    assert found.failed
+    assert "another order" in found.diagnosis[0].cause
