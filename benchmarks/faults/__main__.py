@@ -99,9 +99,7 @@ def run(options: argparse.Namespace, results: Path) -> None:
     print(f"{sum(map(len, faults.values()))} faults fit {len(folders)} programs", file=sys.stderr)
     chosen = sampled(faults, options.sample, options.seed)
     start = time.perf_counter()
-    with ProcessPoolExecutor(
-        options.jobs, mp_context=get_context("spawn"), max_tasks_per_child=4
-    ) as pool:
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         waiting = {}
         for folder in folders:
             wanted = {
