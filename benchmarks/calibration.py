@@ -34,7 +34,7 @@ def measure(folder: Path) -> dict[str, list[float]]:
         print(f"{folder.name:28s} not verified: {str(error).splitlines()[0][:80]}", flush=True)
         return found
     for verification in runs:
-        found["failed"].append(float(not verification.passed))
+        found["failed"].append(float(verification.failed))
         for run in verification.runs:
             for layer in run.layers:
                 for name in ("alone", "chain"):

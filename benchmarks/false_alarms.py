@@ -51,10 +51,7 @@ def verified(case: Case, oracle: PaddleProcess, worker: PaddleProcess, thorough:
             return "not verified", str(error).splitlines()[0]
         except Exception:  # noqa: BLE001 - an unexpected error is what this looks for
             return "error", traceback.format_exc()
-    if not found.passed:
-        return "failed", found.summary
-    unjudged = [o.check.problem for o in found.outputs if o.check.verdict == "unchecked"]
-    return ("not judged", "; ".join(unjudged)) if any(unjudged) else ("passed", "")
+    return found.outcome, "" if found.passed else found.summary
 
 
 def main() -> None:

@@ -101,8 +101,7 @@ def _verdicts(layer: LayerCheck) -> tuple[str, str]:
     ("exported", "wrong"),
     [
         (case("leaky_relu", "F.leaky_relu(x, 0.2)", x=f32(3, 5, low=0.5)), {"negative_slope": 0.3}),
-        (case("layer_norm", "n(x)", x=f32(3, 8, low=-50.0, high=50.0), n="nn.LayerNorm(8)"),
-         {"eps": 1e-6}),
+        (case("clip", "paddle.clip(x, -3.0, 3.0)", x=f32(3, 5, low=-1, high=1)), {"max": 4.0}),
         (case("pool2d", "F.max_pool2d(x, 3, 1, 1)", x=f32(1, 2, 5, 5, low=0.5)), None),
         (case("elu", "F.elu(x, 0.7)", x=f32(3, 5, low=0.5)), {"alpha": 1.0}),
         (case("gelu", "F.gelu(x, True)", x=f32(3, 5, low=-1e-4, high=1e-4)),
@@ -194,7 +193,7 @@ def test_random_rows_are_left_alone(opened: Open) -> None:
     exported = case("uniform", "F.relu6(x + paddle.rand([4, 8]))", x=f32(4, 8))
     migration = opened(exported)
     found = migration.verify(_inputs(exported), thorough=True)
-    assert found.passed, found.summary
+    assert found.outcome == "not proven", found.summary
     assert _layer(found, _row(migration, "pd_op.uniform").path).probe.verdict == "unchecked"
     assert _layer(found, _row(migration, "pd_op.relu6").path).probe.verdict == "exact"
 

@@ -12,7 +12,7 @@ import pytest
 
 from workbench.errors import ModelFileError
 from workbench.readers.folder import find_model
-from workbench.readers.load import load_program
+from workbench.readers.load import load_program, name_of
 from workbench.readers.pdiparams import bind_parameters, write_tensors
 from workbench.readers.pdparams import read_pdparams
 from workbench.readers.pir_json import _type, read_program
@@ -167,3 +167,18 @@ def test_weights_without_network_say_what_to_do(tmp_path: Path) -> None:
 def test_products_of_dynamic_dimensions_are_dynamic() -> None:
     record = {"#": "0.t_dtensor", "D": [{"#": "0.t_f32"}, [-32, 4, -1], "NCHW", [], 0]}
     assert _type(record) == ((-1, 4, -1), "float32")
+
+
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        ("/a/digits/inference.json", "digits"),
+        ("/a/ocr/best_model/inference/inference.json", "ocr"),
+        ("/a/ocr/det.pdmodel", "det"),
+        ("/a/resnet/__model__", "resnet"),
+        ("live Gate", "Gate"),
+        ("/inference.json", "model"),
+    ],
+)
+def test_a_model_has_a_short_name(origin: str, name: str) -> None:
+    assert name_of(origin) == name

@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_left_out_and_told(migration: Migration, tmp_path
         (lambda folder: _written(_folder(folder), "x.png", "a").parent, "None of the 1 images"),
         (lambda folder: _written(_folder(folder, "a.png"), "labels.txt", "b.png 1").parent,
          "they name 'b.png', an image is 'a.png'"),
-        (lambda folder: _written(folder, "samples.npz", "a").parent, "samples.npz cannot be read"),
+        (lambda folder: _written(folder, "samples.npz", "a").parent, "is not a readable .npz"),
     ],
 )  # fmt: skip
 def test_errors_in_words(make: Any, message: str, migration: Migration, tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ import yaml
 from PIL import Image
 
 import workbench as wb
+from workbench.cli import main
 from workbench.errors import InputError
 from workbench.image_steps import resized
 from workbench.paddle_side.process import PaddleProcess
 from workbench.preprocessing import Preprocessing, read_preprocessing
 from workbench.program import Block, Program, Value
-from workbench.task import task_parity, user_function, wilson
+from workbench.task import TaskParity, task_parity, user_function, wilson
 
 
 @pytest.mark.parametrize(
@@ -159,3 +160,28 @@ def test_own_functions(data: Path, tmp_path: Path, worker: PaddleProcess) -> Non
     assert found.paddle == found.torch
     with pytest.raises(InputError, match="cannot be loaded"):
         user_function(f"{tmp_path}/mine.py:none")
+
+
+@pytest.mark.parametrize(
+    ("same", "count", "passed"),
+    [(0, 10, False), (19, 20, False), (98, 100, False), (99, 100, True), (7, 7, True)],
+)
+def test_a_task_passes_when_the_answers_agree(same: int, count: int, passed: bool) -> None:
+    found = TaskParity("agreement", None, None, same / count, count)
+    assert found.passed == passed
+    assert str(found).startswith("failed") != passed
+    assert not TaskParity("agreement", None, None, 0.0, 0).passed
+
+
+def test_a_task_that_differs_fails_the_command(data: Path, tmp_path: Path) -> None:
+    """The outputs agree; the answers, which are drawn anew, do not."""
+    code = "import itertools\nnew = itertools.count()\n"
+    code += "def answer(outputs):\n    return [next(new) for _ in outputs[0]]\n"
+    (tmp_path / "own.py").write_text(code)
+    model = data / "legacy_classifier"
+    samples = np.load(model / "samples.npz")["in_0"][:3]
+    np.savez(tmp_path / "samples.npz", in_0=samples)
+    given = ["verify", str(model), "--inputs", str(tmp_path / "samples.npz")]
+    task = ["--task", str(tmp_path), "--answer", f"{tmp_path / 'own.py'}:answer"]
+    assert main(given) == 0
+    assert main([*given, *task]) == 1

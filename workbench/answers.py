@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.errors import InputError
+from workbench.files import belongs, read_text
 from workbench.program import is_float
 
 if TYPE_CHECKING:
@@ -199,10 +200,18 @@ def _ctc_text(path: np.ndarray, characters: Sequence[str], blank: int) -> str:
 def _characters(samples: Samples, post: Mapping[str, Any]) -> list[str]:
     if post.get("character_dict"):
         return [str(character) for character in post["character_dict"]]
-    found = sorted(Path(samples.source).glob("dict*.txt"))
+    folder = Path(samples.source)
+    found = sorted(path for path in folder.glob("dict*.txt") if belongs(path, folder))
     if not found:
         raise InputError(
             f"{samples.source} has no dictionary (dict.txt) for CTC decoding.",
             "Put the recogniser's dictionary there, one character a line.",
         )
-    return found[0].read_text("utf-8").removesuffix("\n").split("\n")
+    return _text(found[0]).removesuffix("\n").split("\n")
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}.", "Save it as UTF-8.") from error

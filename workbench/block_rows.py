@@ -10,7 +10,7 @@ from torch import fx, nn
 from workbench.control_flow import For, If, While
 from workbench.mapping import Mapping, Row, RowBlock, walk_rows
 from workbench.paddle_side.reference import Reference
-from workbench.program import Value
+from workbench.program import Program, Value
 
 
 def blocks_inside(rows: Sequence[Row]) -> Iterator[tuple[str, Row, int, RowBlock]]:
@@ -54,6 +54,19 @@ def references_of(
         if any(row.path == path for row in block.rows):
             return tuple(run for reference in references for run in reference.blocks.get(key, ()))
     return tuple(references)
+
+
+def met_inside(
+    program: Program, reference: Reference, key: str, block: RowBlock
+) -> tuple[Reference, ...]:
+    """Paddle's values in the runs of a block; of one that makes none it cannot be known whether it
+    ran, and the values around it stand for it.
+    """
+    met = tuple(reference.blocks.get(key, ()))
+    inner = [key for key, *_ in blocks_inside(block.rows)]
+    ran = any(reference.blocks.get(key) for key in inner)
+    makes = any(value.id in program.block_places for row in block.rows for value in row.values)
+    return met or ((reference,) if ran or not makes else ())
 
 
 def block_module(modules: dict[str, nn.Module], nodes: Sequence[fx.Node], number: int) -> Any:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,16 @@ import numpy as np
 from workbench.ints import Symbol, values_in
 from workbench.program import Value
 
-#: How the note of a row begins where Paddle computes something else than the operator means.
-MISTAKE = "Paddle's own mistake"
+
+class Trait(StrEnum):
+    """What the checks must know of a row; its notes are only words for people."""
+
+    #: It draws random numbers, which two frameworks never share.
+    RANDOM = "random"
+    #: Paddle computes something else than the operator means.
+    MISTAKEN = "mistaken"
+    #: It holds a stored tensor that only a row edited by hand reads.
+    ADDED = "added"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from workbench.migration import Migration
     from workbench.verification import Verification
 
-USAGE_ERROR, FAILED, OK = 2, 1, 0
+NOT_PROVEN, USAGE_ERROR, FAILED, OK = 3, 2, 1, 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code.
 
     0: done, and for `migrate` and `verify` the model is complete and agrees with Paddle. 1: the
-    model cannot be converted or differs. 2: wrong usage or unreadable input.
+    model cannot be converted, differs, or answers a task otherwise. 2: wrong usage or unreadable
+    input. 3: nothing differs, but something was compared with nothing that could show it.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -183,7 +184,14 @@ def _migrate(options: argparse.Namespace) -> int:
         print(f"bundle    {bundle.folder}")
         print(f"report    {report}")
         complete = set(options.format) <= set(bundle.formats)
-        return OK if verification.passed and agreed and complete else FAILED
+        return _code(verification, agreed and complete)
+
+
+def _code(verification: Verification | None, rest: bool) -> int:
+    """The exit code of a verification, and of all else that was asked for."""
+    if verification is None or verification.failed or not rest:
+        return FAILED
+    return OK if verification.passed else NOT_PROVEN
 
 
 def _exported(migration: Migration, options: argparse.Namespace) -> Bundle:
@@ -201,7 +209,7 @@ def _exported(migration: Migration, options: argparse.Namespace) -> Bundle:
 
 
 def _more_checks(migration: Migration, options: argparse.Namespace) -> bool:
-    """Gradients, task, comparison, times where asked for; false when gradients differ."""
+    """Gradients, training, task, comparison, times where asked for; false when one differs."""
     from workbench.task import has_task, user_function
 
     agreed = True
@@ -222,7 +230,9 @@ def _more_checks(migration: Migration, options: argparse.Namespace) -> bool:
     folder = options.task or (beside if labelled else None)
     if folder:
         answer = user_function(options.answer) if options.answer else None
-        print(f"task      {migration.task(folder, answer=answer)}")
+        task = migration.task(folder, answer=answer)
+        agreed = agreed and task.passed
+        print(f"task      {task}")
     if options.compare:
         _print_comparison(migration.compare(options.compare))
     if getattr(options, "benchmark", False):
@@ -252,7 +262,7 @@ def _print_verdict(verification: Verification) -> None:
         if finding.command or finding.remedy:
             print(f"          → {finding.command or finding.remedy}")
     others = len(verification.root_causes) - len({f.path for f in verification.diagnosis})
-    if not verification.passed and others > 0:
+    if others > 0:
         print(f"          {others} more layers at fault, see --layers or the report")
 
 
@@ -277,7 +287,7 @@ def _verify(options: argparse.Namespace) -> int:
         agreed = _more_checks(migration, options)
         if options.save:
             print(f"saved     {verification.save(options.save)}")
-        return OK if verification.passed and agreed else FAILED
+        return _code(verification, agreed)
 
 
 def _print_comparison(found: Comparison) -> None:
@@ -298,7 +308,7 @@ def _report(options: argparse.Namespace) -> int:
             return FAILED
         agreed = _more_checks(migration, options)
         print(f"report    {migration.report(options.out, lang=options.lang)}")
-        return OK if verification.passed and agreed else FAILED
+        return _code(verification, agreed)
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -309,7 +319,7 @@ def _export(options: argparse.Namespace) -> int:
         for name, size in bundle.files.items():
             print(f"{size:12,d}  {bundle.folder / name}")
         complete = set(options.format) <= set(bundle.formats)
-        return OK if bundle.verified and complete else FAILED
+        return _code(migration.verification, complete)
 
 
 def _benchmark(options: argparse.Namespace) -> int:

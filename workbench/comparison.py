@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError
-from workbench.files import write_whole
+from workbench.files import LARGEST_DOCUMENT, read_text, write_whole
 from workbench.plain_data import from_plain, to_plain
 from workbench.verification import VERDICTS, Check, LayerCheck, Verification
 
@@ -180,7 +180,7 @@ def load(path: str | Path) -> Verification:
     """A verification from its file; raises `InputError` when it is not one."""
     hint = "Write one with v.save(path), or workbench verify MODEL --save FILE."
     try:
-        data = json.loads(Path(path).expanduser().read_text("utf-8"))
+        data = json.loads(read_text(Path(path).expanduser(), LARGEST_DOCUMENT))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}.", hint) from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:

@@ -22,6 +22,10 @@ class ModelFileError(WorkbenchError):
     """A model file is missing, truncated, foreign, or does not fit its companion."""
 
 
+class RefusedProgramError(ModelFileError):
+    """A program holds operators that do more than compute: it is converted, but Paddle not run."""
+
+
 class InputError(WorkbenchError):
     """The inputs given do not fit the model, or an option is wrong."""
 
@@ -35,9 +39,13 @@ class ConversionError(WorkbenchError):
 
 
 class PaddleProcessError(WorkbenchError):
-    """The Paddle process could not start, failed, or died; `crashed` where native code crashed."""
+    """The Paddle process could not start, failed, or died; `crashed` where native code crashed.
+
+    `stored` are the numbers of the values that a run stored before it failed.
+    """
 
     crashed = False
+    stored: frozenset[int] = frozenset()
 
 
 class UnsupportedOp(Exception):

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import fx
 
-from workbench.accumulation import accumulated
 from workbench.backward import Backward, Change, backward
 from workbench.paddle_side.gradient_reference import GradientReference, value_stem
 from workbench.paddle_side.reference import Reference
@@ -144,13 +143,26 @@ def sum_noise(found: torch.Tensor, signed: list[torch.Tensor], terms: float) -> 
     """What adding up `terms` terms one after another may do to a gradient.
 
     Paddle's kernels add so where torch adds in pairs and loses almost nothing. The sum of squared
-    terms is the mean square of the same sum with random signs; see `accumulation.accumulated`.
+    terms is the mean square of the same sum with random signs.
     """
     if terms < 2 or not signed or not found.is_floating_point() or not found.numel():
         return 0.0
     squares = torch.stack([one.double() ** 2 for one in signed]).mean(0)
     noise = float(accumulated(found.double(), squares, terms, found.dtype).max())
     return noise if math.isfinite(noise) else 0.0
+
+
+def accumulated(
+    sums: torch.Tensor, squares: torch.Tensor, terms: float, dtype: torch.dtype
+) -> torch.Tensor:
+    """The rounding of sums whose K terms are added one after another in `dtype`.
+
+    Every partial sum is rounded. With the final sum Y and the sum of squared terms Q, partial sums
+    have the mean square Y²/3 + Q/2, so that their roundings add up to about
+    eps · √(K / 12) · √(Y²/3 + Q/2).
+    """
+    size = torch.sqrt(sums.square() / 3 + squares.abs() / 2)
+    return size * (torch.finfo(dtype).eps * math.sqrt(terms / 12))
 
 
 def wide_module(module: fx.GraphModule) -> fx.GraphModule:

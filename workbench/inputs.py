@@ -9,24 +9,22 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import InputError
-from workbench.program import Op, Program, Value, is_float
+from workbench.npz import read_npz
+from workbench.program import Op, Program, Value, is_float, is_integer
 from workbench.readers.pdiparams import numpy_dtype
-
-#: Sizes that dynamic dimensions get in the first and in the second run: batch, image side(s),
-#: length.
-SIZES = ({"batch": 2, "height": 224, "width": 224, "length": 16},
-         {"batch": 1, "height": 256, "width": 192, "length": 23})  # fmt: skip
+from workbench.sizes import SIZES, Sizes, shape_of
 
 
 def input_sets(program: Program, inputs: Any = None) -> list[list[np.ndarray]]:
     """What a person gives as inputs, as one list of arrays in feed order for each run.
 
     `inputs` is an `.npz` path, arrays in feed order, a dict by input name, or a list of such for
-    several runs; None makes samples, in two sizes when dimensions are dynamic. Raises `InputError`
-    when they do not fit the program.
+    several runs; None makes samples, in several sizes when dimensions are dynamic. Raises
+    `InputError` when they do not fit the program.
     """
     if inputs is None:
-        return [sample_inputs(program, run) for run in ((0, 1) if is_dynamic(program) else (0,))]
+        runs = range(len(SIZES)) if is_dynamic(program) else (0,)
+        return [sample_inputs(program, run) for run in runs]
     if isinstance(inputs, (str, Path)):
         return [load_inputs(program, inputs)]
     if isinstance(inputs, dict):
@@ -52,14 +50,7 @@ def load_inputs(program: Program, path: str | Path) -> list[np.ndarray]:
 
     Raises `InputError` when the file cannot be read or does not fit the model.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            f"{path} is not a readable .npz file ({error}).",
-            "Write one with numpy.savez(path, **{input_name: array}).",
-        ) from error
+    arrays = read_npz(path)
     names = [value.name for value in program.inputs]
     if all(name in arrays for name in names):
         ordered = [arrays[name] for name in names]
@@ -108,16 +99,18 @@ def _checked(value: Value, given: object) -> np.ndarray:
 
 
 def sample_inputs(
-    program: Program, run: int = 0, seed: int = 0, sizes: Mapping[str, int] | None = None
+    program: Program, run: int = 0, seed: int = 0, sizes: Sizes | None = None
 ) -> list[np.ndarray]:
     """Inputs that exercise the program: image-like, token ids within the vocabulary, sane masks.
 
-    `run` 0 and 1 give different sizes to dynamic dimensions, unless `sizes` gives them: batch,
-    height, width and length.
+    `run` 0, 1 and 2 give different sizes to dynamic dimensions, unless `sizes` gives them.
     """
     random = np.random.default_rng(seed + 1000 * run)
-    sizes = sizes or SIZES[run % len(SIZES)]
-    return [_sample(program, value, sizes, random) for value in program.inputs]
+    sizes = sizes or Sizes(SIZES[run % len(SIZES)])
+    return [
+        _sample(program, number, value, sizes, random)
+        for number, value in enumerate(program.inputs)
+    ]
 
 
 #: Inputs of detectors that hold height and width of the image.
@@ -130,11 +123,11 @@ def is_dynamic(program: Program) -> bool:
 
 
 def _sample(
-    program: Program, value: Value, sizes: Mapping[str, int], random: np.random.Generator
+    program: Program, number: int, value: Value, sizes: Sizes, random: np.random.Generator
 ) -> np.ndarray:
-    shape = _shape(value, sizes)
+    shape = shape_of(number, value, sizes)
     name = value.name.lower()
-    if name in _IMAGE_SIZES and len(shape) == 2 and value.dtype != "bool":
+    if is_image_size(value):
         both = np.tile(_image_size(program, sizes), (shape[0], shape[1] // 2 or 1))
         return _cast(both[:, : shape[1]], value.dtype)
     if is_float(value.dtype):
@@ -146,24 +139,59 @@ def _sample(
         return np.asarray(parts[0] + 1j * parts[1], value.dtype)
     if value.dtype == "uint8" and len(shape) >= 3:
         return random.integers(0, 256, shape).astype(np.uint8)
+    if is_length(program, value):
+        return _lengths(shape, _longest(program, value, sizes)).astype(numpy_dtype(value.dtype))
     high = vocabulary(program, value)
     if high is None:
-        if "len" in name or "num" in name:
-            return np.full(shape, sizes["length"], numpy_dtype(value.dtype))
         high = 2 if any(word in name for word in ("mask", "type", "segment", "flag")) else 4
-    return random.integers(0, max(high, 1), shape).astype(numpy_dtype(value.dtype))
+    return _ids(shape, high, random).astype(numpy_dtype(value.dtype))
 
 
-def _shape(value: Value, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    names = ["batch", *["length"] * (len(value.shape) - 1)]
-    if len(value.shape) >= 4:
-        last = value.shape[-1] in (1, 3, 4) and value.shape[1] not in (1, 3, 4)
-        names = ["batch", *["length"] * (len(value.shape) - 3), "height", "width"]
-        if last:
-            names = ["batch", *["length"] * (len(value.shape) - 4), "height", "width", "length"]
-    return tuple(
-        sizes[name] if dim < 0 else dim for name, dim in zip(names, value.shape, strict=False)
-    )
+def _ids(shape: tuple[int, ...], high: int, random: np.random.Generator) -> np.ndarray:
+    """Any ids, both ends of their table among them."""
+    found = random.integers(0, max(high, 1), shape)
+    if found.size > 2:
+        found.flat[0], found.flat[-1] = max(high, 1) - 1, 0
+    return found
+
+
+def _lengths(shape: tuple[int, ...], longest: int) -> np.ndarray:
+    """A length for each element of the batch: the first is the longest, the others differ."""
+    step = max(longest // 4, 1)
+    batch = np.maximum(longest - step * np.arange(shape[0] if shape else 1), 1)
+    made = batch.reshape(-1, *[1] * (len(shape) - 1)) if shape else batch[0]
+    return np.broadcast_to(made, shape).copy()
+
+
+def is_image_size(value: Value) -> bool:
+    """True for an input of a detector that holds height and width of the image."""
+    named = value.name.lower() in _IMAGE_SIZES
+    return named and len(value.shape) == 2 and value.dtype != "bool"
+
+
+def is_length(program: Program, value: Value) -> bool:
+    """True for an input that holds lengths, by its name or by what reads it."""
+    if not is_integer(value.dtype) or vocabulary(program, value) is not None:
+        return False
+    name = value.name.lower()
+    return "len" in name or "num" in name or _recurrent(program, value) is not None
+
+
+def _recurrent(program: Program, value: Value) -> Op | None:
+    """The recurrent operator whose lengths an input holds."""
+    reached = _reached(program, value)
+    for op in program.walk():
+        if op.inputs.get("sequence_length") in reached:
+            return op
+    return None
+
+
+def _longest(program: Program, value: Value, sizes: Sizes) -> int:
+    """The longest sequence there is: a recurrent operator may have a fixed number of steps."""
+    op = _recurrent(program, value)
+    steps = op.inputs.get("x") if op is not None else None
+    fixed = steps.shape[0] if isinstance(steps, Value) and steps.shape else -1
+    return fixed if fixed > 0 else sizes.kinds["length"]
 
 
 def _float_sample(name: str, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
@@ -176,12 +204,11 @@ def _float_sample(name: str, shape: tuple[int, ...], random: np.random.Generator
     return random.normal(size=shape)
 
 
-def _image_size(program: Program, sizes: Mapping[str, int]) -> np.ndarray:
-    for value in program.inputs:
+def _image_size(program: Program, sizes: Sizes) -> np.ndarray:
+    for number, value in enumerate(program.inputs):
         if len(value.shape) == 4:
-            shape = _shape(value, sizes)
-            return np.array([shape[2:4]], float)
-    return np.array([[sizes["height"], sizes["width"]]], float)
+            return np.array([shape_of(number, value, sizes)[2:4]], float)
+    return np.array([[sizes.kinds["height"], sizes.kinds["width"]]], float)
 
 
 def _image(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
@@ -201,21 +228,26 @@ def _cast(array: np.ndarray, dtype: str) -> np.ndarray:
 
 def vocabulary(program: Program, value: Value) -> int | None:
     """Smallest table that ids from this input are looked up in."""
-    reached = {value}
+    reached = _reached(program, value)
     sizes = []
     for op in program.walk():
-        reads = [operand for operand in op.operands if operand in reached]
-        if not reads:
-            continue
-        table = _table(op)
-        if table is not None and table not in reached:
-            sizes.append(table.shape[0])
-        elif op.name == "pd_op.one_hot":
-            sizes.append(2)
-        elif op.short_name in _PASSING:
-            reached.update(op.outputs.values())
+        if any(operand in reached for operand in op.operands):
+            table = _table(op)
+            if table is not None and table not in reached:
+                sizes.append(table.shape[0])
+            elif op.name == "pd_op.one_hot":
+                sizes.append(2)
     found = [size for size in sizes if size > 0]
     return min(found) if found else None
+
+
+def _reached(program: Program, value: Value) -> set[Value]:
+    """The values that hold the elements of an input."""
+    reached = {value}
+    for op in program.walk():
+        if op.short_name in _PASSING and any(operand in reached for operand in op.operands):
+            reached.update(op.outputs.values())
+    return reached
 
 
 _PASSING = {

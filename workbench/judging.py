@@ -93,7 +93,9 @@ def judge(error: ErrorStats, noise: float, dtype: torch.dtype) -> Check:
 
 def excused(check: Check, why: str) -> Check:
     """A failed check without its verdict; any other as it is."""
-    return Check("unchecked", check.error, problem=why) if check.failed else check
+    if not check.failed:
+        return check
+    return Check("unchecked", check.error, problem=why, cause="excused")
 
 
 def amplified(check: Check, dtype: torch.dtype) -> Check:
@@ -117,7 +119,8 @@ def health_of(reference: torch.Tensor, size: Magnitude | None = None) -> tuple[s
     if math.isnan(size.low):
         return ("NaN",)
     if not size.finite:
-        return ("infinite",)
+        finite = reference[torch.isfinite(reference)]
+        return ("infinite",) if not finite.numel() or health_of(finite) else ()
     if size.low == size.high and reference.numel() > 1:
         return ("constant",)
     if size.scale < VANISHING:

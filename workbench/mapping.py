@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.calls import MISTAKE, Call, Layer, Weight, calls_in, values_of
+from workbench.calls import Call, Layer, Trait, Weight, calls_in, values_of
 from workbench.program import Op, Program, Value
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Row:
 
     `path` names the row: the module path for a layer (`blocks.0.conv`), a unique name otherwise.
     `outputs` pairs each program value with its place in the call's result (see `calls.Result`).
+    `traits` are what the checks must know of it; they come from its rule alone.
     """
 
     path: str
@@ -53,6 +54,7 @@ class Row:
     hint: str = ""
     blocks: tuple[RowBlock, ...] = ()
     edited: dict[str, Any] = field(default_factory=dict)
+    traits: frozenset[Trait] = frozenset()
 
     @property
     def scope(self) -> str:
@@ -117,12 +119,12 @@ class Row:
     @property
     def is_random(self) -> bool:
         """True when the row draws random numbers."""
-        return any(note.startswith("random") for note in self.notes)
+        return Trait.RANDOM in self.traits
 
     @property
     def is_mistaken(self) -> bool:
         """True where Paddle computes something else than the operator means."""
-        return any(note.startswith(MISTAKE) for note in self.notes)
+        return Trait.MISTAKEN in self.traits
 
     @property
     def is_comparable(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,11 @@ from workbench.mapping import Mapping
 from workbench.passes import run_passes
 from workbench.program import Program
 from workbench.progress import progress
-from workbench.readers.load import Loaded, load_program
-from workbench.revealing import chosen_samples
+from workbench.readers.load import Loaded, load_program, name_of
+from workbench.revealing import Sample, chosen_samples
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
+from workbench.sizes import Groups
 
 if TYPE_CHECKING:
     from torch import fx
@@ -75,11 +76,17 @@ class Migration:
         self.timings: tuple[str, ...] = ()
         self.references: tuple[Reference, ...] = ()
         self.probed: Probed | None = None
+        self._groups: Groups | None = None
 
     @property
     def origin(self) -> str:
         """Where the model came from."""
         return self._loaded.origin
+
+    @property
+    def name(self) -> str:
+        """A short name, fit for a folder: `digits_classifier`."""
+        return name_of(self.origin)
 
     @property
     def files(self) -> ModelFiles | None:
@@ -219,20 +226,44 @@ class Migration:
         """Compare every layer and the outputs with Paddle.
 
         `inputs` is an `.npz` path, one list of arrays in feed order, a dict by input name, or a
-        list of such for several runs; without it sample inputs are made, in two sizes when
-        dimensions are dynamic. `thorough` adds runs that reveal more and probes every row; `nan`
-        adds a NaN. Raises `InputError` for unfit inputs, `PaddleProcessError` when Paddle fails.
+        list of such for several runs, seen in another size too; without it sample inputs are made,
+        in three sizes when dimensions are dynamic. `thorough` adds runs that reveal more and probes
+        every row; `nan` adds a NaN. Raises `InputError` for unfit inputs, `PaddleProcessError` when
+        Paddle fails.
+        """
+        groups = self._groups_apart() if inputs is None or thorough or nan else None
+        samples = chosen_samples(self.program, inputs, thorough, nan, groups)
+        return self.prove(samples, self.paddle, thorough)
+
+    def prove(
+        self,
+        samples: Sequence[Sample],
+        process: PaddleProcess,
+        thorough: bool = False,
+        show: Callable[[Iterable[Any], str], Iterable[Any]] = progress,
+    ) -> Verification:
+        """What `verify`, the editor and the command line call: checks, probes, causes.
+
+        `show` wraps what is gone through, with a word for it, to tell how far it is.
         """
         from workbench.probes import probed
         from workbench.verify import verify
 
-        module = self.convert()
-        samples = chosen_samples(self.program, inputs, thorough, nan)
-        found, self.references = verify(self.mapping, module, samples, self.paddle, progress)
+        given = self.mapping, self.convert()
+        found, self.references = verify(*given, samples, process, show, self.rules)
         self.verification, self.probed = probed(
-            self.mapping, module, found, self.references, self.paddle, thorough, progress
+            *given, found, self.references, process, thorough, show
         )
+        self.verification = replace(self.verification, thorough=thorough)
         return self.explained()
+
+    def _groups_apart(self) -> Groups:
+        """Which dynamic dimensions may have sizes of their own; Paddle is asked once."""
+        from workbench.fitting import groups_apart
+
+        if self._groups is None:
+            self._groups = groups_apart(self.program, self.paddle)
+        return self._groups
 
     def check_scopes(self) -> Verification:
         """The last verification with every scope fed Paddle's inputs, a block of layers as a whole.
@@ -264,7 +295,7 @@ class Migration:
     def explained(self) -> Verification:
         """The last verification, with what explains its failures; see `diagnose`."""
         found = self._verified()
-        if not found.passed:
+        if found.failed:
             self.verification = replace(found, diagnosis=self.diagnose())
         return self._verified()
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from workbench.checks.closeness import unit_of
 from workbench.paddle_side.reference import Reference
 from workbench.program import Program, Value
 from workbench.statistics import Magnitude, magnitude
@@ -77,6 +78,11 @@ class PaddleValues:
     def is_wider(self, value: Value) -> bool:
         """True when Paddle kept float32 where the program says bfloat16."""
         return value.dtype == "bfloat16" and self._reference.dtypes.get(value.id) == "float32"
+
+    def unit(self, value: Value) -> float:
+        """The relative error that an element may have, for the dtype that Paddle computed in."""
+        found = self.get(value)
+        return unit_of(found.dtype) if isinstance(found, torch.Tensor) else 0.0
 
     def size(self, value: Value) -> Magnitude | None:
         """How large Paddle's value is; None when it is empty or not known."""

@@ -15,6 +15,7 @@ import numpy as np
 import yaml
 
 from workbench.errors import InputError
+from workbench.files import open_regular, read_text
 from workbench.image_steps import STEPS, Picture, Step, resize_segmentation
 from workbench.program import Program, is_float
 from workbench.readers.pdiparams import numpy_dtype
@@ -82,7 +83,7 @@ def read_image(path: Path, bgr: bool = False) -> np.ndarray:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as opened:
+        with open_regular(path) as file, Image.open(file) as opened:
             image = ImageOps.exif_transpose(opened)
             array = _deep(image) if image.mode[0] in "IF" else np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -107,7 +108,7 @@ def read_preprocessing(path: Path) -> Preprocessing:
     Raises `InputError` for a step that is not known: guessing would feed the model something else.
     """
     try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+        told = yaml.safe_load(read_text(path))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
     told = told if isinstance(told, dict) else {}

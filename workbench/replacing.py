@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workbench import custom
-from workbench.calls import Layer, Weight
+from workbench.calls import Layer, Trait, Weight
 from workbench.editing.calls import make_module
 from workbench.editing.weight_text import with_steps
 from workbench.errors import MappingError
@@ -81,6 +81,7 @@ def _replaced(mapping: Mapping, path: str, wanted: Replacement) -> Mapping:
     row = Row(
         path, _op(path, inside, tuple(reads), writes), layer,
         tuple(zip(writes, places, strict=True)), "custom", notes, *_origin(wanted.target),
+        traits=frozenset[Trait]().union(*(row.traits for row in [*inside, *stored])),
     )  # fmt: skip
     kept: list[Row] = []
     for old in mapping.rows:

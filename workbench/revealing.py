@@ -1,7 +1,8 @@
 """Inputs that reveal: values and sizes at which faults show that plain samples may hide.
 
 They vary what `inputs.sample_inputs` makes: other seeds and sizes, odd sizes, negative and large
-values, many equal values, padding tokens, the ends of the vocabulary, and NaN on request.
+values, many equal values, padding tokens, the ends of the vocabulary, and NaN on request. What a
+person gives is seen in another size too.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench.inputs import SIZES, input_sets, is_dynamic, sample_inputs, vocabulary
+from workbench.inputs import input_sets, is_dynamic, sample_inputs, vocabulary
 from workbench.program import Program, Value, is_float, is_integer
+from workbench.resizing import in_another_size
+from workbench.sizes import SIZES, Groups, Sizes
 
 #: Odd sizes; the second set where the network needs multiples of 32.
 ODD = ({"batch": 3, "height": 125, "width": 171, "length": 7},
@@ -36,34 +39,51 @@ class Sample:
     required: bool = False
 
 
-def chosen_samples(program: Program, inputs: Any, thorough: bool, nan: bool) -> list[Sample]:
+def chosen_samples(
+    program: Program, inputs: Any, thorough: bool, nan: bool, groups: Groups | None = None
+) -> list[Sample]:
     """The inputs of a verification: the person's, which are required, or plain ones of our own.
 
-    With `thorough` or `nan` those follow that reveal more. Raises `InputError` when the person's do
-    not fit.
+    The person's are followed by the same in another size, where sizes may vary; with `thorough` or
+    `nan` those follow that reveal more. `groups` tells which dimensions may differ, as
+    `fitting.groups_apart` finds. Raises `InputError` when the person's do not fit.
     """
     found = []
     if inputs is not None:
-        told = "given" if thorough or nan else ""
-        found = [Sample(told, arrays, required=True) for arrays in input_sets(program, inputs)]
+        sets = input_sets(program, inputs)
+        other = in_another_size(program, sets)
+        told = "given" if thorough or nan or other else ""
+        found = [Sample(told, arrays, required=True) for arrays in sets]
+        found += [Sample("another size", other)] if other else []
     if thorough or nan:
-        found += revealing_inputs(program, nan)
+        found += revealing_inputs(program, nan, groups=groups)
     elif inputs is None:
-        found += [Sample("", arrays) for arrays in input_sets(program)]
+        found += plain_inputs(program, groups=groups)
     return found
 
 
-def revealing_inputs(program: Program, nan: bool = False, seed: int = 0) -> list[Sample]:
+def plain_inputs(program: Program, seed: int = 0, groups: Groups | None = None) -> list[Sample]:
+    """Sample inputs; where dimensions are dynamic in another size and with a larger batch too."""
+    told = ("", "second size", "larger batch") if is_dynamic(program) else ("",)
+    return [
+        Sample(words, sample_inputs(program, run, seed, Sizes(SIZES[run], groups or {})))
+        for run, words in enumerate(told)
+    ]
+
+
+def revealing_inputs(
+    program: Program, nan: bool = False, seed: int = 0, groups: Groups | None = None
+) -> list[Sample]:
     """Sets of inputs for a thorough verification; the first are those of a plain one."""
-    dynamic = is_dynamic(program)
-    found = [Sample("", sample_inputs(program, 0, seed))]
-    if dynamic:
-        found.append(Sample("second size", sample_inputs(program, 1, seed)))
-        found += [Sample("odd sizes", sample_inputs(program, 0, seed + 1, sizes)) for sizes in ODD]
-    found.append(Sample("another seed", sample_inputs(program, 0, seed + 2, _small(program))))
+    found = plain_inputs(program, seed, groups)
+    if is_dynamic(program):
+        odd = [Sizes(sizes, groups or {}) for sizes in ODD]
+        found += [Sample("odd sizes", sample_inputs(program, 0, seed + 1, one)) for one in odd]
+    small = Sizes(_small(program), groups or {})
+    found.append(Sample("another seed", sample_inputs(program, 0, seed + 2, small)))
     for told, change in _changes(program, nan):
         random = np.random.default_rng(seed + 3)
-        plain = sample_inputs(program, 0, seed + 3, _small(program))
+        plain = sample_inputs(program, 0, seed + 3, small)
         arrays = [
             change(program, value, array, random) if _free(value) else array
             for value, array in zip(program.inputs, plain, strict=True)

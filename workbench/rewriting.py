@@ -38,6 +38,9 @@ def rewritten(mapping: Mapping, name: str) -> Mapping:
 
 # --- attention --------------------------------------------------------------------------------
 
+#: A softmax that an infinite mask may reach; see `rules.infinite`.
+SHARING = "fn.softmax"
+
 
 @dataclass
 class _Attention:
@@ -175,7 +178,7 @@ def _first(row: Row) -> Any:
 
 
 def _is_softmax(row: Row) -> bool:
-    if row.target not in ("nn.Softmax", "F.softmax"):
+    if row.target not in ("nn.Softmax", "F.softmax", SHARING):
         return False
     source = _first(row)
     rank = len(source.shape) if isinstance(source, Value) else 0
@@ -219,6 +222,10 @@ def _row(last: Row, found: _Attention, taken: set[str]) -> Row:
     notes = [f"attention written out in Paddle: {words}"]
     if found.dropout:
         notes.append(f"its dropout of {found.dropout:g} in training is left out")
+    if any(row.target == SHARING for row in rows):
+        notes.append(
+            "of a row that a mask makes −inf throughout it gives zeros, Paddle equal shares"
+        )
     inputs = {f"input_{number}": one for number, one in enumerate(dict.fromkeys(values_of(call)))}
     op = Op(
         "workbench.attention", inputs, {"out": output}, {}, ops[0].index, ops[-1].scope,

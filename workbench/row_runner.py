@@ -202,6 +202,19 @@ class Chain:
             self.env.pop(node, None)
         return made
 
+    def put(self, row: str, get: Lookup) -> None:
+        """Go on with other values in place of those that a row made, as far as `get` has any."""
+        for node in self.runner.rows[row]:
+            value = self.runner.value(node)
+            found = get(value) if value is not None else None
+            if found is not None and node not in self.runner.last_use.get(row, ()):
+                self.env[node] = found
+
+    def output(self) -> Any:
+        """What the module returns; raises KeyError when a row that it needs did not run."""
+        node = next(n for n in reversed(self.runner.module.graph.nodes) if n.op == "output")
+        return fx.node.map_arg(node.args[0], self.env.__getitem__)
+
 
 def _moved_by(
     mover: Mover,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.errors import InputError
+from workbench.files import LARGEST_DOCUMENT, belongs, read_text
+from workbench.npz import read_npz
 from workbench.preprocessing import Preprocessing, read_preprocessing
 
 if TYPE_CHECKING:
@@ -83,7 +86,7 @@ def read_samples(
     """The samples of a folder (`samples.npz`, or images) or one image; raises `InputError`."""
     if not folder.exists():
         raise InputError(f"There is no {folder}.", "Give a folder with images or samples.npz.")
-    if (folder / "samples.npz").is_file():
+    if _file_of(folder, "samples.npz"):
         return _from_arrays(migration, folder, limit)
     if folder.is_file() and folder.suffix.lower() not in IMAGES:
         raise InputError(f"{folder} is no image.", f"Images are {' '.join(IMAGES)}.")
@@ -133,6 +136,19 @@ def read_samples(
 def _images(folder: Path) -> list[Path]:
     found = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGES)
     return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+
+
+def _file_of(folder: Path, name: str) -> Path | None:
+    """A file that was found, not named; raises `InputError` for one that lies elsewhere."""
+    path = folder / name
+    if not os.path.lexists(path):
+        return None
+    if not belongs(path, folder):
+        raise InputError(
+            f"{path} is no regular file of its folder, so it was not read.",
+            "Put a copy there in place of the link.",
+        )
+    return path
 
 
 def _name(path: Path, folder: Path) -> str:
@@ -190,16 +206,13 @@ def _joined(batches: Sequence[Batch]) -> Batch:
 
 
 def _from_arrays(migration: Migration, folder: Path, limit: int | None) -> Samples:
-    try:
-        with np.load(folder / "samples.npz", allow_pickle=False) as file:
-            wanted = [f"in_{number}" for number in range(len(migration.program.inputs))]
-            missing = [name for name in wanted if name not in file.files]
-            if missing:
-                raise InputError(f"{folder}/samples.npz has no array {', '.join(missing)}.")
-            arrays = [file[name][:limit] for name in wanted]
-            labels = file["labels"][:limit] if "labels" in file.files else None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder}/samples.npz cannot be read: {error}.") from error
+    found = read_npz(folder / "samples.npz")
+    wanted = [f"in_{number}" for number in range(len(migration.program.inputs))]
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise InputError(f"{folder}/samples.npz has no array {', '.join(missing)}.")
+    arrays = [found[name][:limit] for name in wanted]
+    labels = found["labels"][:limit] if "labels" in found else None
     count = len(arrays[0])
     if any(len(array) != count for array in (*arrays, *([] if labels is None else [labels]))):
         raise InputError(f"The arrays in {folder}/samples.npz have different lengths.")
@@ -219,8 +232,8 @@ def _from_arrays(migration: Migration, folder: Path, limit: int | None) -> Sampl
 def _preprocessing(migration: Migration, folder: Path) -> Preprocessing:
     files = migration.files
     places = [folder, *([files.program.parent] if files else [])]
-    candidates = [place / name for place in places for name in CONFIGS]
-    config = next((path for path in candidates if path.is_file()), files.config if files else None)
+    candidates = [_file_of(place, name) for place in places for name in CONFIGS]
+    config = next(filter(None, candidates), files.config if files else None)
     if config is None:
         raise InputError(
             "There is no inference.yml that says how images become inputs.",
@@ -235,7 +248,7 @@ def _labels(folder: Path, preprocessing: Preprocessing | None) -> dict[str, Any]
 
     Names of classes become their numbers where `inference.yml` lists them.
     """
-    found = next((folder / name for name in LABELS if (folder / name).is_file()), None)
+    found = next(filter(None, (_file_of(folder, name) for name in LABELS)), None)
     if found is None:
         return None
     labels: dict[str, Any] = {}
@@ -271,7 +284,7 @@ def _label(path: Path, folder: Path, labels: Mapping[str, Any] | None) -> Any:
 def _text(path: Path) -> str:
     for encoding in _ENCODINGS:
         try:
-            return path.read_text(encoding)
+            return read_text(path, LARGEST_DOCUMENT, encoding)
         except UnicodeDecodeError:
             continue
         except OSError as error:
@@ -280,11 +293,11 @@ def _text(path: Path) -> str:
 
 
 def _told(folder: Path) -> dict[str, Any]:
-    path = folder / "metric.json"
-    if not path.is_file():
+    path = _file_of(folder, "metric.json")
+    if path is None:
         return {}
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
     if not isinstance(found, dict):

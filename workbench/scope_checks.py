@@ -2,7 +2,7 @@
 
 Between the layer and the whole model stands the module. What leaves a scope was compared in the
 chain already; alone, a scope is run on the values that Paddle gave it from outside, its own layers
-one after the other. Its tolerance comes from a second run with the rounding errors of its layers.
+one after the other, in float64.
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ from typing import Any
 import torch
 from torch import fx
 
-from workbench.alone import PLAIN
-from workbench.judging import compare, first_line, worst
+from workbench.checks.closeness import judge
+from workbench.checks.known import loose_unit
+from workbench.checks.wide_model import WideModel, WideValues, wide_model
+from workbench.judging import first_line, worst
 from workbench.mapping import Mapping, Row
 from workbench.paddle_side.reference import Reference
 from workbench.paddle_values import PaddleValues
 from workbench.program import ARRAY, Value
 from workbench.row_runner import RowRunner, untouched
 from workbench.scope_tree import scope_tree, scopes_in
-from workbench.shaking import shake
 from workbench.verification import Check, LayerCheck, Run
 
 _UNCHECKED = Check("unchecked")
+#: A scope may be off by so many times what one layer may.
+TIMES = 10.0
 
 
 def scopes_in_chain(mapping: Mapping, runs: Sequence[Run]) -> tuple[LayerCheck, ...]:
@@ -52,17 +55,17 @@ def check_scopes(
 ) -> tuple[LayerCheck, ...]:
     """`scopes_in_chain`, with the worst check of each scope alone over all runs."""
     runner = RowRunner(module)
+    changed = any(layer.changed for run in runs for layer in run.layers)
+    wide = None if changed else wide_model(mapping, references)
     inside = scopes_of(mapping)
     found = []
     with untouched(module):
-        scopes = [
-            _Scopes(mapping, runner, reference, run)
-            for reference, run in zip(references, runs, strict=True)
-        ]
+        scopes = [_Scopes(mapping, runner, reference, wide) for reference in references]
         for check in scopes_in_chain(mapping, runs):
             rows = inside[check.path]
             outputs = _leaving(mapping, rows)
-            alone = worst(scope.alone(rows, outputs) for scope in scopes)
+            paths = [row.path for row in rows]
+            alone = worst(scope.alone(paths, outputs) for scope in scopes)
             found.append(replace(check, alone=alone))
     return tuple(found)
 
@@ -92,49 +95,48 @@ def _leaving(mapping: Mapping, rows: Sequence[Row]) -> list[Value]:
 
 
 class _Scopes:
-    """Scopes alone on one set of inputs."""
+    """Scopes alone on one set of inputs: in float64 where Paddle's values are known so."""
 
-    def __init__(self, mapping: Mapping, runner: RowRunner, reference: Reference, run: Run) -> None:
-        self.runner = runner
+    def __init__(
+        self, mapping: Mapping, runner: RowRunner, reference: Reference, wide: WideModel | None
+    ) -> None:
+        self.mapping, self.runner = mapping, runner
         self.paddles = PaddleValues(mapping.program, reference)
-        self.layers = {layer.path: layer for layer in run.layers}
+        if wide is not None and wide.runner is not None and reference.wide is not None:
+            self.mapping, self.runner = wide.mapping, wide.runner
+            self.paddles = WideValues(wide.mapping.program, reference.wide)
 
-    def alone(self, rows: Sequence[Row], outputs: Sequence[Value]) -> Check:
+    def alone(self, paths: Sequence[str], outputs: Sequence[Value]) -> Check:
         """The worst of what leaves a scope that is fed Paddle's values."""
+        rows = [self.mapping[path] for path in paths]
         if any(not row.is_comparable or any(v.dtype == ARRAY for v in row.reads) for row in rows):
             return _UNCHECKED
         try:
-            made = self._run(rows, outputs, shaken=False)
+            return self._run(rows, outputs)
         except Exception as error:  # noqa: BLE001 - a scope that cannot run is a finding
             return Check("wrong", problem=first_line(error))
-        plain = self._worst(made, {}, outputs)
-        if not plain.failed and plain.ratio <= PLAIN:
-            return plain
-        try:
-            moved = self._run(rows, outputs, shaken=True)
-        except Exception:  # noqa: BLE001 - a decision flipped into what cannot run
-            moved = {}
-        return self._worst(made, moved, outputs)
 
-    def _worst(
-        self, made: dict[Value, Any], moved: dict[Value, Any], outputs: Sequence[Value]
-    ) -> Check:
-        return worst(
-            compare(made.get(v), self.paddles.beside(v, made.get(v)), moved.get(v)) for v in outputs
-        )
-
-    def _run(self, rows: Sequence[Row], outputs: Sequence[Value], shaken: bool) -> dict[Value, Any]:
+    def _run(self, rows: Sequence[Row], outputs: Sequence[Value]) -> Check:
+        """Run the rows on what those before them made; a layer may round more than float64 does."""
         own: dict[Value, Any] = {}
 
         def get(value: Value) -> torch.Tensor | None:
             return own[value] if value in own else self.paddles.get(value)
 
         last = {value: row.path for row in rows for value in row.reads}
+        checks, coarse = [], 0.0
         for row in rows:
             made = self.runner.alone(row.path, get)
-            change = shake(self.layers[row.path].alone) if shaken else None
-            own |= {v: change(v, made[v]) if change else made[v] for v in row.values if v in made}
+            coarse = max(coarse, TIMES * (loose_unit(row, self.paddles) or 0.0))
+            own |= {value: made[value] for value in row.values if value in made}
+            checks += [self._check(v, own[v], coarse) for v in row.values if v in set(outputs)]
             for value in row.reads:
                 if last[value] == row.path and value not in outputs:
                     own.pop(value, None)
-        return own
+        return worst(checks)
+
+    def _check(self, value: Value, ours: Any, coarse: float) -> Check:
+        theirs = self.paddles.beside(value, ours)
+        if theirs is None:
+            return _UNCHECKED
+        return judge(ours, theirs, max(coarse, TIMES * self.paddles.unit(value)))

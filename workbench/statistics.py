@@ -79,7 +79,7 @@ class Magnitude:
 
 def magnitude(tensor: torch.Tensor) -> Magnitude:
     """How large a tensor is; complex numbers count as pairs. It must not be empty."""
-    flat = _comparable(tensor).flatten()
+    flat = as_real(tensor).flatten()
     array = flat.numpy()
     low, high = float(array.min()), float(array.max())
     return Magnitude(low, high, _dot(flat, flat, max(abs(low), abs(high))))
@@ -94,7 +94,7 @@ def error_stats(
     """
     if candidate.numel() == 0:
         return ErrorStats(0.0, 0.0, 0.0, 0.0, 1.0, 0, 0, 0, _NO_COUNTS)
-    ours, theirs = _comparable(candidate).flatten(), _comparable(reference).flatten()
+    ours, theirs = as_real(candidate).flatten(), as_real(reference).flatten()
     size = size or magnitude(reference)
     found, apart = _Sums(size.scale), None
     for difference, part in _differences(ours, theirs):
@@ -179,14 +179,14 @@ def largest_difference(candidate: torch.Tensor, reference: torch.Tensor) -> floa
     """Largest absolute difference, in the wider dtype; NaN and equal infinities count as equal."""
     if candidate.numel() == 0:
         return 0.0
-    ours, theirs = _comparable(candidate), _comparable(reference)
+    ours, theirs = as_real(candidate), as_real(reference)
     largest = float((ours - theirs).abs_().numpy().max())
     if math.isfinite(largest):
         return largest
     return float(_finite_parts(ours, theirs)[2].max())
 
 
-def _comparable(tensor: torch.Tensor) -> torch.Tensor:
+def as_real(tensor: torch.Tensor) -> torch.Tensor:
     """Real and at least float32; integers become float64, which holds them."""
     tensor = tensor.detach()
     if tensor.is_complex():

@@ -38,6 +38,11 @@ class Disagreement:
     torch: str
 
 
+#: The share of real samples that must be answered alike: rounding may tip one that stands on a
+#: border. Of fewer than a hundred samples none may differ.
+LEAST_ALIKE = 0.99
+
+
 @dataclass(frozen=True, slots=True)
 class TaskParity:
     """A metric in both frameworks, and how often they give the same answer (0 … 1).
@@ -62,6 +67,11 @@ class TaskParity:
     constant: bool = False
 
     @property
+    def passed(self) -> bool:
+        """True when at least 99 % of the samples are answered alike."""
+        return self.samples > 0 and self.agreement >= LEAST_ALIKE
+
+    @property
     def same(self) -> int:
         """How many samples are answered alike."""
         return round(self.agreement * self.samples)
@@ -75,8 +85,10 @@ class TaskParity:
         left = f"; {len(self.skipped)} left out" if self.skipped else ""
         left += "; every sample got the same answer, which proves little" if self.constant else ""
         alike = f"; the same means {self.rule}" if self.rule != "equal" else ""
+        verdict = "" if self.passed else f"failed, fewer than {LEAST_ALIKE:.0%} are alike: "
         return (
-            f"{self.metric} on {self.samples} samples: {scores}same answer {self.agreement:.2%} "
+            f"{verdict}{self.metric} on {self.samples} samples: {scores}"
+            f"same answer {self.agreement:.2%} "
             f"(95 % confidence {self.interval[0]:.2%} to {self.interval[1]:.2%}){alike}{left}"
         )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.proof import Unproven, told_of, unproven
 from workbench.statistics import L2_GOOD, L2_INVESTIGATE, ErrorStats
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ class Check:
     """One comparison: its error, the tolerance that the rounding noise allows, and the verdict.
 
     `tolerance` is absolute, like `error.max_abs`. `problem` says in words what is wrong beyond
-    numbers: another shape or dtype, an exception.
+    numbers: another shape or dtype, an exception. `cause` says as data what the check rests on
+    where it is not numbers: "raised" (torch refused to run the layer), "excused" (a decision before
+    it flipped); empty otherwise.
     """
 
     verdict: str
@@ -31,6 +34,7 @@ class Check:
     tolerance: float = 0.0
     noise: float = 0.0
     problem: str = ""
+    cause: str = ""
 
     @property
     def ratio(self) -> float:
@@ -60,6 +64,10 @@ class LayerCheck:
 
     `changed` tells what of the module is not as the mapping and the model's file say, which numbers
     on sample inputs may not show. `probe` is the layer alone on inputs that were chosen for it.
+    `coarse` tells why its rule was compared to the precision of the program's own dtypes only, and
+    not in float64; empty where it was.
+    `health` says why the reference can show little, `traits` are those of the row (`calls.Trait`).
+    `ran` is false for a layer of a branch that was not taken.
     """
 
     path: str
@@ -72,6 +80,9 @@ class LayerCheck:
     health: tuple[str, ...] = ()
     changed: str = ""
     probe: Check = Check("unchecked")
+    coarse: str = ""
+    traits: tuple[str, ...] = ()
+    ran: bool = True
 
     @property
     def own(self) -> Check:
@@ -113,6 +124,7 @@ class OutputCheck:
     dtype: str
     check: Check
     health: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +182,35 @@ class Verification:
     notes: tuple[str, ...] = field(default_factory=tuple)
     diagnosis: tuple[Finding, ...] = ()
     scopes: tuple[LayerCheck, ...] = ()
+    thorough: bool = False
 
     @property
     def passed(self) -> bool:
-        """True when no layer alone and no output differs by more than rounding explains."""
-        return all(
-            not any(layer.failed for layer in run.layers)
-            and not any(output.check.failed for output in run.outputs)
+        """True when nothing differs by more than rounding explains and everything is proven."""
+        return self.outcome == "passed"
+
+    @property
+    def failed(self) -> bool:
+        """True when a layer alone or an output differs by more than rounding explains."""
+        return any(
+            any(layer.failed for layer in run.layers)
+            or any(output.check.failed for output in run.outputs)
             for run in self.runs
-        ) and bool(self.runs)
+        )
+
+    @property
+    def outcome(self) -> str:
+        """*passed*, *failed*, or *not proven*: nothing differs, but something was never compared
+        with a reference that could show it.
+        """
+        if self.failed:
+            return "failed"
+        return "not proven" if self.unproven or not self.outputs else "passed"
+
+    @property
+    def unproven(self) -> tuple[Unproven, ...]:
+        """The outputs and layers that no run and no probe proved, and why."""
+        return unproven(self)
 
     @property
     def layers(self) -> tuple[LayerCheck, ...]:
@@ -207,7 +239,7 @@ class Verification:
         causes = self.root_causes
         if causes:
             return causes[0]
-        if not self.passed:
+        if self.failed:
             for layer in self.layers:
                 if layer.chain.failed:
                     return layer
@@ -250,23 +282,8 @@ class Verification:
     @property
     def summary(self) -> str:
         """One sentence for a person."""
-        count = len(self.layers)
-        if self.passed:
-            largest = self.largest_error
-            told = (
-                f"; largest error of a layer {largest.alone.error.relative:.1e} of its scale "
-                f"({largest.path})"
-                if largest and largest.alone.error
-                else ""
-            )
-            told += "".join(
-                f"; output {output.name} was not judged: {output.check.problem}"
-                for output in self.outputs
-                if output.check.verdict == "unchecked" and output.check.problem
-            )
-            agree = sum(layer.verdict != "unchecked" for layer in self.layers)
-            rest = f" ({count - agree} could not be compared)" if agree < count else ""
-            return f"passed: {agree} layers agree with Paddle within rounding{rest}{told}"
+        if not self.failed:
+            return f"{self.outcome}: {self._agreed}"
         bad = self.first_mismatch
         if bad is None:
             told = next((o.check.problem for o in self.outputs if o.check.problem), "")
@@ -275,6 +292,21 @@ class Verification:
         cause = f"; cause: {found.cause}" if found else ""
         where = f"{bad.path} ({', '.join(bad.ops)})"
         return f"failed: first layer that differs is {where}: {bad.why}{cause}"
+
+    @property
+    def _agreed(self) -> str:
+        """What agrees, the largest error, and what is not proven."""
+        count, outputs = len(self.layers), self.outputs
+        agree = sum(layer.verdict != "unchecked" for layer in self.layers)
+        compared = sum(output.check.verdict != "unchecked" for output in outputs)
+        ends = f"{compared} of {len(outputs)} outputs" if outputs else "no output"
+        told = f"{agree} of {count} layers and {ends} agree with Paddle within rounding"
+        largest = self.largest_error
+        if largest and largest.alone.error:
+            error = largest.alone.error.relative
+            told += f"; largest error of a layer {error:.1e} of its scale ({largest.path})"
+        missing = self.unproven
+        return f"{told}. Not proven: {told_of(missing)}" if missing else told
 
     def frame(self, level: str = "layer") -> pd.DataFrame:
         """One line a layer: errors alone and in the chain, tolerances, verdicts, health.

@@ -1,10 +1,8 @@
-"""Verification: every layer against Paddle, alone and in the chain, and the outputs end to end.
+"""Verification: every layer against Paddle, its rule in float64 and the module as it runs.
 
-The tolerance of a layer is not a constant. Where a few units of the dtype's epsilon do not explain
-an error, the same layer runs in float64 on the same inputs; the difference is the rounding noise of
-the float32 run, and Paddle's result may differ by a few times that. What rounding may do further
-down the chain is measured too: a second run of the chain adds to every layer a random error
-as large as the one measured there, and shows how far the rest moves.
+The rule of a layer is judged in float64 on both sides (see `checks.twin`), where what is right
+agrees to about 1e-15. The module is then run in the program's own dtypes, from the inputs to the
+outputs, beside Paddle's values.
 """
 
 from __future__ import annotations
@@ -12,20 +10,24 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from torch import fx
 
-from workbench.block_rows import values_inside
+from workbench.checks.recording import recorder
+from workbench.checks.run import Progress, RunChecks, check_real, row_in_float64
+from workbench.checks.wide_model import wide_model
 from workbench.errors import PaddleProcessError
 from workbench.integrity import check_integrity
 from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
-from workbench.paddle_side.reference import Reference, record
+from workbench.paddle_side.reference import Reference
+from workbench.paddle_values import PaddleValues
 from workbench.revealing import Sample
 from workbench.row_runner import RowRunner, untouched
-from workbench.run_checks import Progress, RunChecks
+from workbench.rules import DEFAULT, RuleBook
 from workbench.scope_checks import scopes_in_chain
 from workbench.verification import Check, Run, Verification
 
@@ -44,6 +46,7 @@ def verify(
     samples: Sequence[Sample],
     process: PaddleProcess,
     progress: Progress = lambda items, _: items,
+    rules: RuleBook = DEFAULT,
 ) -> tuple[Verification, tuple[Reference, ...]]:
     """Compare the module with Paddle on each sample; returns Paddle's values too.
 
@@ -51,26 +54,28 @@ def verify(
     on none.
     """
     start = time.perf_counter()
-    recorded, refused = _recorded(mapping, samples, process, progress)
+    recorded, refused = _recorded(mapping, samples, process, rules, progress)
     references = tuple(reference for _, reference in recorded)
     found = check_references(mapping, module, references, progress)
     pairs = zip(found, recorded, strict=True)
     runs = tuple(replace(run, told=sample.told) for run, (sample, _) in pairs)
     scopes = scopes_in_chain(mapping, runs)
-    notes = (*_mistakes(mapping), *refused)
+    notes = (*_mistakes(mapping), *_coarse(runs), *refused)
     return Verification(runs, time.perf_counter() - start, notes, scopes=scopes), references
 
 
 def _recorded(
-    mapping: Mapping, samples: Sequence[Sample], process: PaddleProcess, progress: Progress
+    mapping: Mapping,
+    samples: Sequence[Sample],
+    process: PaddleProcess,
+    rules: RuleBook,
+    progress: Progress,
 ) -> tuple[list[tuple[Sample, Reference]], list[str]]:
     """Paddle's values for the samples that it takes, and which were left out, in words.
 
     Raises `PaddleProcessError` when it takes none.
     """
-    wanted = [value for row in mapping.rows for value in (*row.values, *row.reads)]
-    wanted += mapping.program.outputs
-    inside = values_inside(mapping)
+    records = recorder(mapping, process, rules)
     taken: list[tuple[Sample, Reference]] = []
     left_out, refused, largest = [], None, 0
     for sample in progress(samples, "running Paddle"):
@@ -80,7 +85,7 @@ def _recorded(
             left_out.append(f"{told} were left out: {_no_room(largest)}")
             continue
         try:
-            reference = record(process, mapping.program, sample.arrays, wanted, inside)
+            reference = records.record(sample.arrays)
         except PaddleProcessError as error:
             if sample.required:
                 raise
@@ -92,7 +97,7 @@ def _recorded(
             largest = max(largest, reference.nbytes)
     if refused is not None and not taken:
         raise PaddleProcessError(f"{refused.message}\nInputs were {told}.", GIVE_INPUTS)
-    return taken, left_out
+    return taken, [*left_out, *records.notes]
 
 
 def _free() -> int:
@@ -103,6 +108,19 @@ def _no_room(needed: int) -> str:
     return (
         f"Paddle's values of one run take {needed / 1e9:.1f} GB, and {tempfile.gettempdir()} has "
         f"{_free() / 1e9:.1f} GB left. Set TMPDIR to a folder with more room."
+    )
+
+
+def _coarse(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Which layers were compared to the precision of the program's own dtypes only."""
+    layers = {layer.path: layer for run in runs for layer in run.layers if layer.coarse}
+    if not layers:
+        return ()
+    counts = Counter(", ".join(layer.ops).replace("pd_op.", "") for layer in layers.values())
+    told = ", ".join(f"{name} ({count})" for name, count in counts.most_common())
+    return (
+        f"{len(layers)} of {len(runs[0].layers)} layers were compared to the precision of the "
+        f"program's own dtypes only, not in float64: {told}.",
     )
 
 
@@ -131,9 +149,10 @@ def check_references(
     """
     integrity = check_integrity(mapping, module)
     runner = RowRunner(module, integrity)
+    wide = wide_model(mapping, references)
     with untouched(module):
         return tuple(
-            RunChecks(mapping, runner, reference, integrity).check(progress, only)
+            RunChecks(mapping, runner, reference, integrity, wide).check(progress, only)
             for reference in references
         )
 
@@ -141,7 +160,17 @@ def check_references(
 def check_row(mapping: Mapping, path: str, reference: Reference, module: fx.GraphModule) -> Check:
     """Check one layer alone on recorded values, for instance after an edit.
 
-    For a layer in a block `reference` is one of `block_rows.references_of`.
+    The row is judged in float64 where its values are known so; in the program's own dtypes `module`
+    is judged. For a layer in a block `reference` is one of `block_rows.references_of`.
     """
+    row = mapping[path]
+    paddles = PaddleValues(mapping.program, reference)
+    runner = RowRunner(module)
+    if row.path not in runner.rows:
+        return Check("unchecked")
     with untouched(module):
-        return RunChecks(mapping, RowRunner(module), reference).alone(mapping[path])
+        own = check_real(row, runner, paddles) if row.is_comparable else Check("unchecked")
+    if row.is_parameter or not row.is_comparable or own.failed:
+        return own
+    exact = row_in_float64(row, reference)
+    return own if exact.verdict == "unchecked" else exact

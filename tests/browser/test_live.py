@@ -14,6 +14,12 @@ pytest.importorskip("playwright")
 
 Open = Callable[..., Any]
 
+IN_VIEW = """() => {
+  const [one, box] = ['.wbe-causes button', '.wbe-panel-scroll'].map(
+    (name) => document.querySelector(name).getBoundingClientRect());
+  return one.top >= box.top && one.bottom <= box.bottom;
+}"""
+
 
 def fc_row(nb: Any) -> str:
     """A square linear layer of the transformer."""
@@ -26,7 +32,8 @@ def fc_row(nb: Any) -> str:
 
 
 def test_a_planted_wrong_step_turns_red_and_repaired_green(notebook: Open) -> None:
-    nb = opened(notebook, [load("transformer_encoder", "planted"), "m.edit()"])
+    show = "from workbench.notebook.editor import Editor\nEditor(m, height=380)"
+    nb = opened(notebook, [load("transformer_encoder", "planted"), show])
     page = nb.page
     page.wait_for_selector(".wbe-footer:has-text('live check on')")
     path = fc_row(nb)
@@ -43,6 +50,7 @@ def test_a_planted_wrong_step_turns_red_and_repaired_green(notebook: Open) -> No
     page.wait_for_selector(".wbe-panel .wbe-chart .wbe-bar")
     assert page.locator(".wbe-chip-failing .wbe-count").inner_text() == "1"
     page.wait_for_selector(".wbe-causes button")
+    assert page.evaluate(IN_VIEW), "the cause stands above what the panel shows"
     told = page.locator(".wbe-causes").inner_text()
     assert "weight is copied in place of transposed" in told
     assert "go back to what the rule makes" in told

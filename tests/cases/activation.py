@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.oracle.case import Case, c64, case, f32, f64, i64, values
+import numpy as np
+
+from tests.oracle.case import Case, Spec, c64, case, f32, f64, i64, values
 
 INF = float("inf")
 SPECIAL = values([-90.0, -30.0, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0, 30.0, 90.0])
@@ -123,6 +125,45 @@ SOFTMAX = [
     case("softmax", "F.softmax(x, dtype='float64')", x=f32("B", 3)),
     case("softmax", "F.softmax(x)", x=values([[-INF, 0.0, 1.0], [500.0, -500.0, 500.0]])),
 ]
+#: Rows of which a mask leaves nothing, of lengths for which Paddle gives equal shares and NaN.
+LENGTHS = ({"B": 2, "T": 8}, {"B": 3, "T": 7}, {"B": 2, "T": 40}, {"B": 2, "T": 12})
+GONE = values([[True], [False]], "bool")
+
+
+def _gone(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+    """A mask to be added: −inf throughout for the first of a batch."""
+    return np.stack([np.full(shape[1:], 0.0 if number else -INF) for number in range(shape[0])])
+
+
+MASKED = [
+    case("softmax", f"F.softmax({text})", x=spec, m=GONE, sizes=sizes, no_grad="they are NaN")
+    for text in (
+        "paddle.where(m, paddle.full([1], -float('inf')).astype(x.dtype), x)",
+        "x.masked_fill(m, -float('inf'))",
+        "(x + m.astype(x.dtype) * -3e38) + paddle.full_like(x, -3e38) * m.astype(x.dtype)",
+        "x + paddle.where(m, paddle.full([1], -float('inf')), paddle.zeros([1])).astype(x.dtype)",
+        "x.masked_fill(m, -float('inf')).reshape([2, -1, 1]), 1",
+    )
+    for spec, sizes in (
+        (f32(2, "T"), LENGTHS[:2]), (f32(2, "T"), LENGTHS[2:]), (f32(2, 16), LENGTHS),
+        (f32(2, 12), LENGTHS), (f64(2, 8), LENGTHS),
+    )
+] + [
+    case(
+        "softmax", "F.softmax(x + m)", x=f32("B", "T", low=1, high=4), sizes=LENGTHS[:2],
+        m=Spec(("B", 1), values=_gone),
+        no_grad="they are NaN",
+    ),
+    case(
+        "fused_softmax_mask", "paddle.incubate.softmax_mask_fuse(x, m)", x=f32("B", 3, 4, "T"),
+        m=Spec(("B", 1, 4, "T"), values=_gone),
+        sizes=LENGTHS[:2], no_grad="they are NaN",
+    ),
+    case(
+        "softmax", "F.softmax(x.masked_fill(m, -float('inf')), 0)", x=f32(8, "T"), sizes=LENGTHS,
+        m=values([[True]], "bool"), no_grad="they are NaN",
+    ),
+]  # fmt: skip
 OTHER = [
     case("swiglu", "paddle.incubate.nn.functional.swiglu(x)", x=f32("B", 6), grad=True),
     case("swiglu", "paddle.incubate.nn.functional.swiglu(x, y)", x=f32("B", 3), y=f32("B", 3)),
@@ -141,4 +182,4 @@ OTHER = [
     case("silu", "F.silu(x)", x=c64("B", 3)),
 ]
 
-CASES = [*PLAIN, *LAYERS, *PRELU, *SOFTMAX, *OTHER]
+CASES = [*PLAIN, *LAYERS, *PRELU, *SOFTMAX, *MASKED, *OTHER]

@@ -65,7 +65,7 @@ def test_verification_tells_what_proves_little() -> None:
 
 def test_an_empty_verification_is_not_passed() -> None:
     page = Page(verification_html(Verification(())))
-    assert "? unverified" in page.text
+    assert "? not proven" in page.text
     assert "passed" not in page.text
 
 

@@ -19,8 +19,9 @@ FOLDER = Path(workbench.report.__file__).parent
 TEXTS = {lang: json.loads((FOLDER / f"texts_{lang}.json").read_text("utf-8")) for lang in LANGUAGES}
 #: Keys that the templates put together: t('v_' + verdict).
 PREFIXES = (
-    "v_", "d_", "s_", "st_", "e_", "r_", "bucket_", "concern_", "why_", "passed", "failed",
-    "unverified", "incomplete", "run_", "gap_", "change_", "place_", "g_", "training_norm_",
+    "v_", "d_", "s_", "st_", "e_", "r_", "u_", "bucket_", "concern_", "why_", "passed", "failed",
+    "unproven", "unverified", "incomplete", "run_", "gap_", "change_", "place_", "g_",
+    "training_norm_",
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from workbench.builder import build_row
 from workbench.diagnosis.confusions import confusions, constants
 from workbench.diagnosis.differences import from_rule, place_of, plain_edit, rule_row
 from workbench.diagnosis.patterns import first_pair, line_between, pattern
+from workbench.diagnosis.structure import structural
 from workbench.diagnosis.weights import Candidate
 from workbench.errors import WorkbenchError
 from workbench.integrity import check_integrity
@@ -142,6 +143,7 @@ def _candidates(
     pair = first_pair(mapping, row, references)
     if pair is not None:
         yield from constants(row, *line_between(*pair))
+    yield from structural(row)
     yield from confusions(mapping, row)
 
 

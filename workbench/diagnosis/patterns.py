@@ -56,7 +56,32 @@ def line_between(ours: torch.Tensor, theirs: torch.Tensor) -> tuple[float | None
 def pattern(mapping: Mapping, row: Row, references: Sequence[Reference]) -> str:
     """One sentence on how our value relates to Paddle's; empty when nothing stands out."""
     pair = first_pair(mapping, row, references)
-    return _relation(*pair) if pair is not None else ""
+    if pair is None:
+        return ""
+    return _operand(row, references[0], *pair) or _relation(*pair)
+
+
+def _operand(row: Row, reference: Reference, ours: torch.Tensor, theirs: torch.Tensor) -> str:
+    """An operand that was added too often or too rarely, as in a residual."""
+    if ours.shape != theirs.shape or not ours.is_floating_point() or not ours.numel():
+        return ""
+    mine, other = ours.double(), theirs.double()
+    before = largest_difference(mine, other)
+    for value in row.reads:
+        read = reference_tensor(reference, value)
+        if read is None or not read.is_floating_point() or not before:
+            continue
+        for times in (1.0, -1.0):
+            try:
+                moved = mine + times * read.double()
+            except RuntimeError:
+                break
+            if moved.shape == other.shape and largest_difference(moved, other) < (
+                _EXPLAINED * before
+            ):
+                often = "is missing once" if times > 0 else "is added once too often"
+                return f"operand {value.label} {often}"
+    return ""
 
 
 def _relation(ours: torch.Tensor, theirs: torch.Tensor) -> str:

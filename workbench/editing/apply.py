@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from workbench import custom
-from workbench.calls import Layer, Weight
+from workbench.calls import Layer, Trait, Weight
 from workbench.editing.calls import fitted, main_call, reads_of, retarget, swap, with_arguments
 from workbench.editing.merge import original_of
 from workbench.editing.names import Names
@@ -19,9 +19,6 @@ from workbench.errors import MappingError
 from workbench.mapping import Mapping, Row
 from workbench.program import Value, is_float
 from workbench.scopes import snake
-
-#: The rule of parameter rows that an edit made necessary.
-ADDED = "added for a row edited by hand"
 
 
 def applied(mapping: Mapping, original: Row, merged: Dict[str, Any]) -> Row:
@@ -152,10 +149,12 @@ def _visible(rows: Iterable[Row], path: str, seen: set[Value]) -> set[Value] | N
 def with_parameter_rows(mapping: Mapping) -> Mapping:
     """Rows for the stored tensors that edited rows read as plain values, and no others."""
     read = {v for row in mapping.walk() for v in row.reads if row.edited and v.parameter}
-    have = {v for row in mapping.rows if row.is_parameter and row.rule != ADDED for v in row.values}
+    have = {
+        v for row in mapping.rows if row.is_parameter and not _is_added(row) for v in row.values
+    }
     wanted = {v for v in read - have if v.parameter in mapping.program.parameters}
-    kept = [row for row in mapping.rows if row.rule != ADDED or row.values[0] in wanted]
-    there = {v for row in kept if row.rule == ADDED for v in row.values}
+    kept = [row for row in mapping.rows if not _is_added(row) or row.values[0] in wanted]
+    there = {v for row in kept if _is_added(row) for v in row.values}
     new = sorted(wanted - there, key=lambda value: value.id)
     if not new and len(kept) == len(mapping.rows):
         return mapping
@@ -167,6 +166,10 @@ def with_parameter_rows(mapping: Mapping) -> Mapping:
     return replace(mapping, rows=(*made, *kept))
 
 
+def _is_added(row: Row) -> bool:
+    return Trait.ADDED in row.traits
+
+
 def _parameter_row(mapping: Mapping, value: Value, taken: set[str]) -> Row:
     weight = _stored(mapping, value.parameter)
     trainable = weight.trainable and is_float(weight.dtype)
@@ -176,4 +179,5 @@ def _parameter_row(mapping: Mapping, value: Value, taken: set[str]) -> Row:
         number += 1
         path = f"{base}_{number}"
     target = "nn.Parameter" if trainable else "buffer"
-    return Row(path, None, Layer(target, (), {}, {"": weight}), ((value, ()),), rule=ADDED)
+    layer = Layer(target, (), {}, {"": weight})
+    return Row(path, None, layer, ((value, ()),), traits=frozenset({Trait.ADDED}))

@@ -31,11 +31,10 @@ import yaml
 from workbench.editing.merge import FIELDS
 from workbench.edits import apply_changes, changes_of
 from workbench.errors import MappingError
-from workbench.files import write_whole
+from workbench.files import read_text, write_whole
 from workbench.mapping import Mapping
 
 VERSION = 1
-_LARGEST = 16 << 20
 _HEADER = """\
 # Changes made by hand to the mapping of a migrated model: only what differs from the rules.
 # You may edit this file; an open mapping editor takes the changes over.
@@ -165,13 +164,12 @@ class EditFile:
 
     def _load(self) -> Rows:
         try:
-            if self.path.stat().st_size > _LARGEST:
-                raise MappingError(f"{self.path} is too large to be a mapping file.")
-            text = self.path.read_text(encoding="utf-8")
+            text = read_text(self.path)
         except FileNotFoundError:
             return {}
         except (OSError, UnicodeDecodeError) as error:
-            raise MappingError(f"{self.path} cannot be read: {error}") from error
+            told = getattr(error, "strerror", None) or error
+            raise MappingError(f"{self.path} cannot be read: {told}.") from error
         document = parse_document(text, self.path)
         self._source = document.get("source") or {}
         return document["rows"]  # type: ignore[no-any-return]

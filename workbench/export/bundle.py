@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,12 +21,15 @@ from safetensors.torch import save_file
 
 import workbench
 from workbench.codegen.source import generate
-from workbench.errors import InputError, PaddleProcessError, WorkbenchError
+from workbench.errors import InputError, PaddleProcessError, RefusedProgramError, WorkbenchError
 from workbench.export import deploy
 from workbench.export.parity import PARITY_TEST
+from workbench.files import LARGEST_TEXT, belongs, read_bytes
 
 if TYPE_CHECKING:
     from workbench.migration import Migration
+
+_LARGEST_COMPANION = 1_000_000
 
 Writer = Callable[["Migration", Path], str]
 
@@ -97,10 +101,10 @@ class FormatError(WorkbenchError):
 
 
 def _try_to_verify(migration: Migration) -> None:
-    """Verify where Paddle is there; without it the manifest says that nothing was verified."""
+    """Verify where Paddle is there and may run the program; else the manifest says: nothing was."""
     try:
         migration.verify()
-    except PaddleProcessError:
+    except (PaddleProcessError, RefusedProgramError):
         migration.verification = None
 
 
@@ -139,7 +143,7 @@ def _write(
     migration.mapping.save(folder / "mapping.yaml")
     _write_parity(migration, folder)
     for companion in _companions(migration):
-        shutil.copy2(companion, folder / companion.name)
+        (folder / companion.name).write_bytes(read_bytes(companion, LARGEST_TEXT))
     compared: dict[str, str] = {}
     failed: dict[str, WorkbenchError] = {}
     for name in formats:
@@ -195,16 +199,21 @@ def _write_parity(migration: Migration, folder: Path) -> None:
 
 
 def _companions(migration: Migration) -> list[Path]:
-    """Preprocessing and dictionaries that must travel with the weights."""
+    """Preprocessing and dictionaries that must travel with the weights.
+
+    A link that leads out of the model's folder is left out, with a warning: what lies there is
+    perhaps not meant for those who get the bundle.
+    """
     files = migration.files
     if files is None:
         return []
     found = [files.config] if files.config else []
-    found += [
-        path
-        for path in sorted(files.program.parent.glob("*.txt"))
-        if path.stat().st_size < 1_000_000
-    ]
+    home = files.program.parent
+    for path in sorted(home.glob("*.txt")):
+        if not belongs(path, home):
+            warnings.warn(f"{path} was left out: it is no regular file there.", stacklevel=2)
+        elif path.stat().st_size < _LARGEST_COMPANION:
+            found.append(path)
     return found
 
 
@@ -227,6 +236,7 @@ def _manifest(migration: Migration, folder: Path) -> dict[str, Any]:
         if verification is None
         else {
             "passed": verification.passed,
+            "outcome": verification.outcome,
             "summary": verification.summary,
             "runs": [list(run.inputs) for run in verification.runs],
             "tolerances": [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from workbench.functions.activation import log_softmax, swiglu
+from workbench.functions.activation import log_softmax, softmax, swiglu
 from workbench.functions.arrays import (
     add_arrays,
     array_append,
@@ -239,6 +239,7 @@ __all__ = [
     "set_item",
     "shifted",
     "sigmoid_cross_entropy",
+    "softmax",
     "softmax_cross_entropy",
     "softmax_upper_triangle",
     "sorted_nms",

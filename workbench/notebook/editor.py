@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from workbench.editing.file import EditFile
-from workbench.errors import WorkbenchError
+from workbench.errors import MappingError, WorkbenchError
+from workbench.files import belongs
 from workbench.notebook import selection
 from workbench.notebook.fallback import StillWidget
 from workbench.notebook.jobs import kernel_jobs
@@ -194,7 +196,6 @@ def _verifier(reference: Any) -> Callable[[Callable[[int, int, str], None]], Ver
 
     def run(tell: Callable[[int, int, str], None]) -> Verification:
         from workbench.paddle_side.process import PaddleProcess
-        from workbench.verify import verify
 
         migration = reference()
         before = [one.inputs for one in migration.references] or None
@@ -207,11 +208,8 @@ def _verifier(reference: Any) -> Callable[[Callable[[int, int, str], None]], Ver
                     tell(number, len(every), label)
                 yield item
 
-        module = migration.convert()
         with PaddleProcess() as process:
-            found = verify(migration.mapping, module, samples, process, progress)
-        migration.verification, migration.references = found
-        return migration.explained()  # type: ignore[no-any-return]
+            return migration.prove(samples, process, show=progress)  # type: ignore[no-any-return]
 
     return run
 
@@ -234,12 +232,21 @@ def _watch(migration: Any, session: Any) -> None:
 
 
 def default_file(migration: Migration) -> Path:
-    """Where the edits are kept: beside the model, or in the working folder for a live one."""
+    """Where the edits are kept: beside the model, or in the working folder for a live one.
+
+    Raises `MappingError` for one that is there already but lies elsewhere: edits would be written
+    through the link.
+    """
     files = migration.files
     if files is None:
         name = re.sub(r"\W+", "_", str(migration.origin)).strip("_")
         return Path(f"{name}.mapping.yaml" if name else "mapping.yaml")
     stem = files.program.name.split(".")[0]
-    return files.program.parent / (
-        "mapping.yaml" if stem == "inference" else f"{stem}.mapping.yaml"
-    )
+    folder = files.program.parent
+    path = folder / ("mapping.yaml" if stem == "inference" else f"{stem}.mapping.yaml")
+    if os.path.lexists(path) and not belongs(path, folder):
+        raise MappingError(
+            f"{path} is no regular file of the model's folder, so edits are not kept there.",
+            "Remove it, or name another file: Editor(m, file=...) of workbench.notebook.editor.",
+        )
+    return path

@@ -1,5 +1,11 @@
 // The layer graph: Python draws it as SVG, here it is folded, walked through and selected.
 
+// how far to scroll so that a stretch comes into a window, its start first
+function outside(start, end, low, high) {
+  if (start < low || end - start > high - low) return start - low;
+  return Math.max(0, end - high);
+}
+
 export default {
   render({ model, el }) {
     const root = document.createElement("div");
@@ -61,7 +67,15 @@ export default {
       const item = find(path);
       if (!item) return;
       view.setAttribute("aria-activedescendant", item.id);
-      if (scroll) item.scrollIntoView({ block: "nearest", inline: "nearest" });
+      if (scroll) bring(item);
+    }
+
+    // scrolls the graph only; scrollIntoView would scroll the notebook, too
+    function bring(item) {
+      const box = view.getBoundingClientRect();
+      const at = item.getBoundingClientRect();
+      view.scrollTop += outside(at.top, at.bottom, box.top, box.top + view.clientHeight);
+      view.scrollLeft += outside(at.left, at.right, box.left, box.left + view.clientWidth);
     }
 
     function fold(item) {

@@ -10,12 +10,13 @@ import torch
 
 from workbench.block_rows import references_of
 from workbench.builder import build_row
+from workbench.checks.recording import Recorder
 from workbench.diagnosis.diagnose import diagnose
 from workbench.errors import WorkbenchError
 from workbench.inputs import sample_inputs
 from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
-from workbench.paddle_side.reference import Reference, record
+from workbench.paddle_side.reference import Reference
 from workbench.paddle_values import reference_tensor
 from workbench.program import Program
 from workbench.row_runner import RowRunner
@@ -76,7 +77,8 @@ class LiveChecker:
             return
         values = [value for op in self.program.ops for value in op.outputs.values()]
         with PaddleProcess() as process:
-            self._own = record(process, self.program, self._small_inputs(), values)
+            records = Recorder(self.program, values, {}, process, self.rules)
+            self._own = records.record(self._small_inputs())
 
     def _small_inputs(self) -> list[np.ndarray]:
         """Sample inputs with a batch of one where it may be, so that a check takes no time."""

@@ -176,7 +176,8 @@ class Session:
             return {"state": "none", "text": ""}
         if self.model.stale:
             return {"state": "stale", "text": f"Before the last edits: {self.verification.summary}"}
-        state = "passed" if self.verification.passed else "failed"
+        outcome = self.verification.outcome
+        state = {"not proven": "unproven"}.get(outcome, outcome)
         return {"state": state, "text": self.verification.summary}
 
     # --- what others do -------------------------------------------------------------------------
@@ -351,4 +352,4 @@ class Session:
         self.verification = found
         self.model.take_verification(found, mapping or self.model.mapping)
         self.revision += 1
-        self.send({**self.snapshot(), "notices": [found.summary], "bad": not found.passed})
+        self.send({**self.snapshot(), "notices": [found.summary], "bad": found.failed})

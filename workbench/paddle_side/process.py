@@ -1,7 +1,9 @@
 """A Paddle process: started on demand, asked through a pipe, allowed to die alone.
 
 Paddle is imported only in that process. Requests and answers are lines of JSON; tensors travel as
-`.npy` files in a folder that both sides know.
+`.npy` files in a folder that both sides know. The process works in an empty folder of its own and
+imports nothing from the folder that a person works in; no program reaches it that does more than
+compute.
 """
 
 from __future__ import annotations
@@ -18,11 +20,20 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import PaddleProcessError
+from workbench.paddle_side.admission import admit
 from workbench.paddle_side.environment import IN_ORDER, NEVER_IN_PLACE
 
 #: Environment variable that names another Python interpreter, one that has Paddle.
 PYTHON_VARIABLE = "PADDLE_PYTHON"
 _TAIL = 1500
+#: Python adds the working folder to its path, as an empty entry. Its safe path prevents that from
+#: 3.11 on; an older one drops the entry here, before it imports anything.
+_START = """\
+import sys
+sys.path[:] = [entry for entry in sys.path if entry]
+import runpy
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+"""
 
 
 class PaddleProcess:
@@ -43,6 +54,7 @@ class PaddleProcess:
         self.timeout = timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._log: Any = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._buffer = b""
 
     def __enter__(self) -> PaddleProcess:
@@ -59,9 +71,16 @@ class PaddleProcess:
     def ask(self, command: str, **arguments: Any) -> Any:
         """Send one request and wait for its answer.
 
-        Raises `PaddleProcessError` when Paddle is missing, the request fails in Paddle, or the
-        process dies; a new process is started for the next request.
+        `program` and `params` among the arguments are files; a program is checked first. Raises
+        `RefusedProgramError` for one with operators that do more than compute, and
+        `PaddleProcessError` when Paddle is missing, the request fails in Paddle, or the process
+        dies; a new process is started for the next request.
         """
+        for name in ("program", "params"):
+            if arguments.get(name) is not None:
+                arguments[name] = os.path.abspath(arguments[name])  # the process works elsewhere
+        if "program" in arguments:
+            admit(arguments["program"])
         process = self._running()
         line = json.dumps({"command": command, **arguments}) + "\n"
         try:
@@ -96,6 +115,9 @@ class PaddleProcess:
         if self._log is not None:
             self._log.close()
             self._log = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
         self._buffer = b""
 
     def _running(self) -> subprocess.Popen[bytes]:
@@ -103,17 +125,18 @@ class PaddleProcess:
             return self._process
         self.close()
         python = os.environ.get(PYTHON_VARIABLE) or sys.executable
-        root = str(Path(__file__).parents[2])
-        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
         environment = {
             **os.environ, **NEVER_IN_PLACE, **IN_ORDER, "GLOG_minloglevel": "3",
-            "PYTHONWARNINGS": "ignore", "PYTHONPATH": path, **self.environment,
+            "PYTHONWARNINGS": "ignore", "PYTHONPATH": _path(), "PYTHONSAFEPATH": "1",
+            **self.environment,
         }  # fmt: skip
+        self._folder = tempfile.TemporaryDirectory(prefix="workbench-paddle-")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         try:
             self._process = subprocess.Popen(
-                [python, "-m", self.module],
+                [python, "-c", _START, self.module],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment,
+                cwd=self._folder.name,
             )  # fmt: skip
         except OSError as error:
             raise PaddleProcessError(
@@ -171,3 +194,13 @@ class PaddleProcess:
         size = self._log.tell()
         self._log.seek(max(0, size - _TAIL))
         return self._log.read().decode(errors="replace")  # type: ignore[no-any-return]
+
+
+def _path() -> str:
+    """Python's path for the process: our own code, then what the person set.
+
+    Empty entries would mean the working folder; the others keep their meaning elsewhere.
+    """
+    root = str(Path(__file__).parents[2])
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([root, *(os.path.abspath(entry) for entry in given if entry)])

@@ -41,7 +41,9 @@ def _header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:  # type: ign
 class Reference:
     """Paddle's values for one set of inputs, memory-mapped from a folder.
 
-    `blocks` holds the values that the first runs of each inner block met, by the block's key.
+    `blocks` holds the values that the first runs of each inner block met, by the block's key,
+    `fetched` the dtypes of what the file's own fetch list gave, `wide` the values of the same
+    inputs in float64, of the program that `twin` holds (a `checks.twin.Twin`).
     """
 
     def __init__(
@@ -51,6 +53,9 @@ class Reference:
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="workbench-")
         self.folder = Path(folder or self._temporary.name)  # type: ignore[union-attr]
         self.dtypes: dict[int, str] = {}
+        self.fetched: dict[int, str] = {}
+        self.wide: Reference | None = None
+        self.twin: Any = None
         self.blocks: dict[str, list[Reference]] = {}
         self._ending = ending
 
@@ -64,6 +69,17 @@ class Reference:
         """
         return mapped(self.folder / f"v{value.id}{self._ending}.npy")
 
+    def add_wide(self, twin: Any, wide: Reference) -> None:
+        """Set the values in float64, those of inner blocks too."""
+        self.twin, self.wide = twin, wide
+        for key, runs in self.blocks.items():
+            for run, other in zip(runs, wide.blocks.get(key, ()), strict=False):
+                run.twin, run.wide = twin, other
+
+    def output(self, number: int) -> np.ndarray:
+        """What the file's own fetch list gave at a place, in storage dtype."""
+        return mapped(self.folder / f"fetched{number}.npy")
+
     @property
     def nbytes(self) -> int:
         """What the values take on disk."""
@@ -76,6 +92,9 @@ class Reference:
 
     def take(self, stem: str, dtype: str) -> None:
         """Note what Paddle stored: `v<id>`, or `v<id>_<block>_<run>` for a value in a block."""
+        if stem.startswith("fetched"):
+            self.fetched[int(stem.removeprefix("fetched"))] = dtype
+            return
         name, *inside = stem.removeprefix("v").split("_")
         if not inside:
             self.dtypes[int(name)] = dtype
@@ -93,12 +112,14 @@ def record(
     inputs: Sequence[np.ndarray],
     values: Iterable[Value],
     inside: Mapping[str, Iterable[Value]] | None = None,
+    narrow: Iterable[str] = (),
 ) -> Reference:
     """Run the program once in Paddle and keep the wanted values.
 
     `inside` names, by the key of an inner block, the values that its rows make and read. Lists and
-    tensor arrays cannot be had and are left out. Raises `PaddleProcessError` when Paddle fails on
-    the program.
+    tensor arrays cannot be had and are left out. `narrow` names operators that run in narrower
+    dtypes than the program's, see `checks.twin`. Raises `PaddleProcessError` when Paddle fails on
+    the program; its `stored` are the numbers of the values that were stored before.
     """
     if program.source is None:
         raise PaddleProcessError("The program has no file, so Paddle cannot run it.")
@@ -121,14 +142,20 @@ def record(
             for value in dict.fromkeys(found)
             if _can_be_had(value) and _place(program, value) is not None
         ]
-    stored = process.ask_again(
-        "run",
-        program=str(program.source),
-        params=str(program.params_file) if program.params_file else None,
-        inputs=files,
-        wanted=wanted,
-        folder=str(reference.folder),
-    )
+    try:
+        stored = process.ask_again(
+            "run",
+            program=str(program.source),
+            params=str(program.params_file) if program.params_file else None,
+            inputs=files,
+            wanted=wanted,
+            folder=str(reference.folder),
+            narrow=sorted(narrow),
+        )
+    except PaddleProcessError as error:
+        stems = (path.stem.removeprefix("v") for path in reference.folder.glob("v*.npy"))
+        error.stored = frozenset(int(stem) for stem in stems if stem.isdigit())
+        raise
     for stem, dtype in stored.items():
         reference.take(stem, dtype)
     return reference

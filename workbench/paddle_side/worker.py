@@ -12,39 +12,45 @@ import paddle
 
 from workbench.paddle_side.backward import gradients
 from workbench.paddle_side.barriers import roots
+from workbench.paddle_side.narrowing import keep_narrow
 from workbench.paddle_side.probe import probe
-from workbench.paddle_side.saved import load_saved, run_saved
+from workbench.paddle_side.saved import load_saved, run_saved, store
 from workbench.paddle_side.serve import Handler, serve
+from workbench.paddle_side.takes import takes
 from workbench.paddle_side.taps import Taps
 from workbench.paddle_side.training import train
 
 
 def run(
-    program: str, params: str | None, inputs: list[str], wanted: list[list[Any]], folder: str
+    program: str,
+    params: str | None,
+    inputs: list[str],
+    wanted: list[list[Any]],
+    folder: str,
+    narrow: list[str] | None = None,
 ) -> dict[str, Any]:
-    """Run a program once and store values inside it.
+    """Run a program once and store values inside it, and what its own fetch list gives.
 
     `inputs` are `.npy` files in feed order; `wanted` lists [block, place, file stem], see
-    `taps.Taps.put`. Values go to `folder/<stem>.npy`, bfloat16 as its bits. Returns what was
-    stored: {stem: dtype}.
+    `taps.Taps.put`. Values go to `folder/<stem>.npy`, bfloat16 as its bits, fetched ones to
+    `folder/fetched<n>.npy`. `narrow` names operators of a float64 program that run in their own
+    dtypes. Returns what was stored: {stem: dtype}.
     """
     paddle.enable_static()
     executor = paddle.static.Executor(paddle.CPUPlace())
     # in the global scope: with one of its own the executor crashes on `if` and `while`
-    loaded, feeds, _ = load_saved(program, params, executor)
+    loaded, feeds, fetches = load_saved(program, params, executor)
     taps = Taps(loaded, folder)
     with paddle.static.program_guard(loaded):
+        keep_narrow(loaded, narrow or ())
         for block, place, stem in wanted:
             taps.put(block, tuple(place), stem)
-    outermost = loaded.global_block()
-    for op in list(outermost.ops):
-        if op.name() == "pd_op.fetch":
-            outermost.remove_op(op)
     feed = {name: np.load(path) for name, path in zip(feeds, inputs, strict=True)}
-    run_saved(executor, loaded, feed, [])
+    results = run_saved(executor, loaded, feed, fetches)
     if taps.error is not None:
         raise taps.error
-    return taps.stored
+    stems = [f"fetched{number}" for number in range(len(results))]
+    return taps.stored | store(stems, fetches, results, folder)
 
 
 def predict(program: str, params: str | None, batches: list[list[str]], folder: str) -> None:
@@ -95,6 +101,7 @@ if __name__ == "__main__":
         "gradients": gradients,
         "roots": roots,
         "predict": predict,
+        "takes": takes,
         "probe": probe,
         "train": train,
         "time_forward": time_forward,

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from torch import fx
 
+from workbench.checks.run import Progress
 from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference
 from workbench.probes.check import NOTHING, Probed, probe_rows
-from workbench.run_checks import Progress
 from workbench.verification import Verification
 
 
@@ -25,7 +25,7 @@ def probed(
     everything: bool,
     progress: Progress = lambda items, _: items,
 ) -> tuple[Verification, Probed]:
-    """The verification with a probe for rows in blocks that were not compared, or `everything`.
+    """The verification with a probe for rows in blocks, rows that nothing proved, or `everything`.
 
     A module that is not what its mapping says is not probed: it is at fault anyway, and its rows
     are not those that would be probed.
@@ -34,7 +34,8 @@ def probed(
         return found, NOTHING
     start = time.perf_counter()
     checks = {layer.path: layer.alone for layer in found.layers}
-    outcome = probe_rows(mapping, module, references, process, checks, everything, progress)
+    weak = {one.path for one in found.unproven if not one.is_output}
+    outcome = probe_rows(mapping, module, references, process, checks, weak, everything, progress)
     runs = tuple(
         replace(
             run,

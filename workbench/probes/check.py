@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import fx
 
-from workbench.alone import check_alone
 from workbench.block_rows import blocks_inside
-from workbench.integrity import Integrity
+from workbench.checks.run import Progress, check_real
+from workbench.checks.twin import is_wide
+from workbench.checks.wide_model import WideValues, wide_model
 from workbench.ints import Count, Dim, IntOp, Item
-from workbench.judging import EPSILONS, compare, first_line, worst
+from workbench.judging import first_line, worst
 from workbench.mapping import Mapping as RowMapping
 from workbench.mapping import Row
 from workbench.paddle_side.process import PaddleProcess
 from workbench.paddle_side.reference import Reference
 from workbench.paddle_values import PaddleValues
+from workbench.probes.boxes import BY_CLASS
 from workbench.probes.cropping import cropped
 from workbench.probes.identity import identity
-from workbench.probes.inputs import RECORDED, probing_inputs
+from workbench.probes.inputs import probing_inputs
 from workbench.probes.inside import Recorder
 from workbench.probes.record import Prober, Recorded
 from workbench.probes.slices import Slicer
 from workbench.program import ARRAY, LIST, Program, Value
 from workbench.row_runner import Lookup, RowRunner
-from workbench.run_checks import Progress
 from workbench.verification import Check
 
 #: A row is probed when its operands have at most so many bytes; rows are probed until all sets
@@ -48,8 +49,6 @@ _LINEAR = {
     "full_int_array", "arange", "memcpy",
 }  # fmt: skip
 _UNCHECKED = Check("unchecked")
-_EPSILON = torch.finfo(torch.float32).eps
-_EXCEPTION = re.compile(r"^\w*(Error|Exception)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,13 @@ class Probed:
     """What probing found: the checks by path of row.
 
     `references` hold Paddle's values on the inputs at which a row failed. `unprobed` counts the
-    rows that were to be probed and could not, by reason. `prober` keeps the references' files.
+    rows that were to be probed and could not, by reason. `probers` keep the references' files.
     """
 
     checks: Mapping[str, Check] = field(default_factory=dict)
     references: Mapping[str, tuple[Reference, ...]] = field(default_factory=dict)
     unprobed: Mapping[str, int] = field(default_factory=dict)
-    prober: Prober | None = None
+    probers: tuple[Prober, ...] = ()
 
 
 NOTHING = Probed()
@@ -75,19 +74,54 @@ def probe_rows(
     references: Sequence[Reference],
     process: PaddleProcess,
     checks: Mapping[str, Check],
+    weak: Collection[str] = (),
     everything: bool = True,
     progress: Progress = lambda items, _: items,
 ) -> Probed:
-    """Probe the rows inside blocks, which runs compare on few values; with `everything`, every row.
+    """Probe the rows inside blocks, which runs compare on few values, those that keep boxes by
+    thresholds, and the `weak` ones, which no run proved; with `everything`, every row.
 
     `references` are Paddle's values of a verification; where several are, those of the smallest
     inputs are taken. `checks` are those of the layers alone: one at fault is not probed, one that
     could not be compared is, on the values of the run too.
     """
-    if not references or not (everything or any(row.blocks for row in mapping.rows)):
+    inside = any(r.blocks or _keeps(r) or _changes_rows(r) for r in mapping.rows)
+    if not references or not (everything or weak or inside):
         return NOTHING
-    probing = Probing(mapping, module, references, process, checks)
-    return probing.run(everything, progress)
+    given = process, checks, weak, everything, progress
+    wide = wide_model(mapping, references)
+    if wide is None or wide.runner is None:
+        return _probed(mapping, module, references, *given)
+    values = [one.wide for one in references if one.wide is not None]
+    narrow = {f"pd_op.{name}" for one in references if one.twin for name in one.twin.narrow}
+
+    def proven_wide(row: Row) -> bool:
+        return row.path not in wide.loose and not narrow & set(row.ops)
+
+    found = _probed(wide.mapping, wide.runner.module, values, *given, proven_wide)
+    if all(map(proven_wide, mapping.walk())):
+        return found
+    rest = _probed(mapping, module, references, *given, lambda row: not proven_wide(row))
+    unprobed = Counter(found.unprobed) + Counter(rest.unprobed)
+    return Probed(
+        {**found.checks, **rest.checks}, {**found.references, **rest.references}, unprobed,
+        (*found.probers, *rest.probers),
+    )  # fmt: skip
+
+
+def _probed(
+    mapping: RowMapping,
+    module: fx.GraphModule,
+    references: Sequence[Reference],
+    process: PaddleProcess,
+    checks: Mapping[str, Check],
+    weak: Collection[str],
+    everything: bool,
+    progress: Progress,
+    wanted: Callable[[Row], bool] = lambda row: True,
+) -> Probed:
+    probing = Probing(mapping, module, references, process, checks, weak)
+    return probing.run(everything, progress, wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +147,13 @@ class Probing:
         references: Sequence[Reference],
         process: PaddleProcess,
         checks: Mapping[str, Check],
+        weak: Collection[str] = (),
     ) -> None:
-        self.mapping, self.module, self.alone = mapping, module, checks
+        self.mapping, self.module, self.alone, self.weak = mapping, module, checks, weak
+        self.lenient = not is_wide(mapping.program)
         smallest = min(references, key=lambda r: sum(a.size for a in r.inputs))
-        self.paddles = PaddleValues(mapping.program, smallest)
+        kind = PaddleValues if self.lenient else WideValues
+        self.paddles = kind(mapping.program, smallest)
         self.runner = RowRunner(module)
         self.prober = Prober(Slicer(mapping), process)
         self.makers = {value: row.path for row in mapping.rows for value in row.values}
@@ -126,17 +163,24 @@ class Probing:
         self.unprobed: dict[str, int] = {}
         self._known: dict[str, tuple[Check, tuple[Reference, ...]]] = {}
 
-    def run(self, everything: bool, progress: Progress) -> Probed:
-        """Probe the rows inside blocks; with `everything`, every row."""
-        jobs = [*self._inner(), *(self._outer() if everything else ())]
-        for job in progress(jobs, "probing"):
+    def run(
+        self,
+        everything: bool,
+        progress: Progress,
+        wanted: Callable[[Row], bool] = lambda row: True,
+    ) -> Probed:
+        """Probe the rows that are wanted: those in blocks, the weak ones, those that keep boxes,
+        tables whose rows are changed; with `everything`, every row.
+        """
+        jobs = [*self._inner(), *self._outer(everything)]
+        for job in progress([job for job in jobs if wanted(job.row)], "probing"):
             if self._alone(job.row).failed or job.row.path not in job.runner.rows:
                 continue
             try:
                 self._probe(job)
             except Exception as error:  # noqa: BLE001 - probing must not cost the verification
                 self._leave(f"probing failed, {first_line(error)}")
-        return Probed(self.checks, self.references, self.unprobed, self.prober)
+        return Probed(self.checks, self.references, self.unprobed, (self.prober,))
 
     def check_row(self, row: Row, module: fx.GraphModule) -> Check:
         """Probe one row outside blocks as this module has it; it need not be the mapping's."""
@@ -145,15 +189,17 @@ class Probing:
 
     # --- which rows -------------------------------------------------------------------------------
 
-    def _outer(self) -> Iterator[_Job]:
+    def _outer(self, everything: bool) -> Iterator[_Job]:
         for row in self.mapping.rows:
-            if self._may_show(row):
+            wanted = everything or row.path in self.weak or _keeps(row) or _changes_rows(row)
+            if wanted and self._may_show(row):
                 yield _Job(row, self.runner, self._recorded, self._is_unseen(row))
 
     def _may_show(self, row: Row) -> bool:
         """True when a probe may show more than the values of the run."""
         names = {name.partition(".")[2].rstrip("_") for name in row.ops}
-        return _probable(row) and (self._is_unseen(row) or not names <= _LINEAR)
+        unproven = self._is_unseen(row) or row.path in self.weak
+        return _probable(row) and (unproven or not names <= _LINEAR)
 
     def _is_unseen(self, row: Row) -> bool:
         return self._alone(row).verdict == "unchecked"
@@ -245,7 +291,7 @@ class Probing:
         kept: list[Recorded] = []
         for one in recorded:
             check = self._check(job, one)
-            if check.failed and one.probe.told != RECORDED:
+            if check.failed and not one.probe.recorded:
                 check = self._in_domain(job, one, check)
             if check.failed and (self._excused(check, one) or not self.prober.repeats(one)):
                 check = _UNCHECKED
@@ -257,7 +303,7 @@ class Probing:
         return worst(checks), tuple(one.reference for one in kept)
 
     def _check(self, job: _Job, one: Recorded) -> Check:
-        return check_alone(job.runner, job.row, self._values(job, one), Integrity())
+        return check_real(job.row, job.runner, self._values(job, one))
 
     def _values(self, job: _Job, one: Recorded) -> PaddleValues:
         return _ProbeValues(self.mapping.program, one.reference, job.base)
@@ -269,28 +315,17 @@ class Probing:
         """
         if check.error is None or math.isfinite(check.error.max_abs):
             return check
-        values = self._values(job, one)
-        made = job.runner.alone(job.row.path, values.get)
-        try:
-            wide = job.runner.alone(job.row.path, values.get, double=True)
-        except Exception:  # noqa: BLE001 - any operator may refuse float64
-            wide = {}
-        return worst(
-            _compare_finite(made.get(value), values.beside(value, made.get(value)), wide.get(value))
-            for value in job.row.values
-        )
+        return check_real(job.row, job.runner, _Finite(self._values(job, one), job.row.values))
 
     def _excused(self, check: Check, one: Recorded) -> bool:
         """True where a difference on numbers that no run has shown accuses nobody: torch refuses
-        them, Paddle's kernel rounds more than ours (up to `WRONG` tolerances), or rounds what it
-        adds to one (`exp(x) - 1` is no better than that for tiny x).
+        them, or the kernels round differently in the program's own dtypes.
         """
-        if one.probe.told == RECORDED:
+        if one.probe.recorded:
             return False
         if check.error is None:
-            return bool(_EXCEPTION.match(check.problem))
-        tiny = check.error.max_abs <= EPSILONS * _EPSILON and check.error.scale < 1
-        return tiny or check.verdict == "suspicious"
+            return check.cause == "raised"
+        return self.lenient and check.verdict == "suspicious"
 
 
 class _ProbeValues(PaddleValues):
@@ -305,16 +340,26 @@ class _ProbeValues(PaddleValues):
         return self._base(value) if found is None else found
 
 
-def _compare_finite(ours: Any, theirs: torch.Tensor | None, wide: Any) -> Check:
-    if not isinstance(ours, torch.Tensor) or theirs is None or ours.shape != theirs.shape:
-        return compare(ours, theirs, None)
-    apart = ~(torch.isfinite(ours) & torch.isfinite(theirs))
-    if bool(apart.all()):
-        return _UNCHECKED
-    if isinstance(wide, torch.Tensor) and wide.shape == ours.shape:
-        wide = torch.where(apart | ~torch.isfinite(wide), ours.to(wide.dtype), wide)
-        wide = wide.masked_fill(apart, 0)
-    return compare(ours.masked_fill(apart, 0), theirs.masked_fill(apart, 0), wide)
+class _Finite(PaddleValues):
+    """Values of which those of a row that are not finite count as not recorded."""
+
+    def __init__(self, values: PaddleValues, made: Collection[Value]) -> None:
+        self._values, self._made = values, set(made)
+
+    def get(self, value: Value) -> torch.Tensor | None:
+        return self._values.get(value)
+
+    def is_recorded(self, value: Value) -> bool:
+        return self._values.is_recorded(value)
+
+    def beside(self, value: Value, ours: Any) -> torch.Tensor | None:
+        """Paddle's value, with ours where Paddle has no finite number."""
+        theirs = self._values.beside(value, ours)
+        if theirs is None or not isinstance(ours, torch.Tensor) or value not in self._made:
+            return theirs
+        if ours.shape != theirs.shape or not theirs.is_floating_point():
+            return theirs
+        return torch.where(torch.isfinite(theirs), theirs, ours.to(theirs.dtype))
 
 
 def _entries(job: _Job) -> Iterator[Value]:
@@ -331,11 +376,24 @@ def _entries(job: _Job) -> Iterator[Value]:
             seen.update(node.all_input_nodes)
 
 
+def _keeps(row: Row) -> bool:
+    """True for a row that keeps boxes by their scores: thresholds that a run may not meet."""
+    return row.op is not None and row.op.short_name in BY_CLASS
+
+
 def _probable(row: Row) -> bool:
     if row.op is None or row.blocks or row.call is None or not row.is_comparable:
         return False
     values = (*row.reads, *row.values)
     return bool(row.values) and not any(value.dtype in (LIST, ARRAY, "none") for value in values)
+
+
+def _changes_rows(row: Row) -> bool:
+    """True for a table of which some rows are not those of the file: a run may look up others."""
+    if row.op is None or row.op.short_name != "embedding":
+        return False
+    padded = row.op.attributes.get("padding_idx", -1) != -1
+    return padded or any(weight.steps for weight in row.weights.values())
 
 
 def _told(check: Check, one: Recorded) -> str:

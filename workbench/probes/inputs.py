@@ -9,11 +9,10 @@ from itertools import islice
 
 import torch
 
+from workbench.probes.boxes import box_sets
 from workbench.probes.slices import Slice
 from workbench.program import Op, Value
 
-#: What the values of the run are called.
-RECORDED = "recorded values"
 #: Where all tensors have fewer elements than this, sets are drawn several times.
 FEW, REPEATS = 16, 3
 #: All sets of a row have at most so many bytes, unless these are fewer than so many sets.
@@ -67,10 +66,11 @@ Draw = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Numbers for one copy of a slice; `told` says what they are."""
+    """Numbers for one copy of a slice: what they are, and whether the run itself had them."""
 
     told: str
     tensors: Mapping[Value, torch.Tensor]
+    recorded: bool = False
 
 
 def probing_inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bool) -> list[Probe]:
@@ -85,7 +85,9 @@ def probing_inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bo
 
 def _inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bool) -> Iterator[Probe]:
     if recorded:
-        yield Probe(RECORDED, base)
+        yield Probe("recorded values", base, recorded=True)
+    for told, boxes in box_sets(part, base):
+        yield Probe(told, boxes)
     names = {op.short_name.rstrip("_") for op in part.ops}
     if names & FIXED:
         return
@@ -227,9 +229,7 @@ def _changed(
     for value, tensor in base.items():
         generator = torch.Generator().manual_seed(1_000 * value.id + number)
         if value in ids:
-            shape, high = tensor.shape, ids[value]
-            drawn = torch.randint(0, high, shape, generator=generator)
-            made[value] = _ends(drawn, high).to(tensor.dtype)
+            made[value] = _every_row(tensor, ids[value])
         elif value not in free:
             continue
         elif tensor.dtype == torch.bool:
@@ -243,12 +243,14 @@ def _changed(
     return made
 
 
-def _ends(drawn: torch.Tensor, high: int) -> torch.Tensor:
-    """The first and the last row of a table are looked up too."""
-    flat = drawn.flatten()
-    ends = torch.tensor([0, high - 1])[: len(flat)]
-    flat[: len(ends)] = ends
-    return flat.reshape(drawn.shape)
+def _every_row(ids: torch.Tensor, rows: int) -> torch.Tensor:
+    """Ids that look up every row of a table; there are more of them along the first axis."""
+    if not ids.ndim or not ids.numel():
+        return ids
+    rest = ids.shape[1:]
+    count = max(ids.shape[0], -(-rows // rest.numel()))
+    made = torch.arange(count * rest.numel()) % rows
+    return made.reshape(count, *rest).to(ids.dtype)
 
 
 def _table_ids(part: Slice, base: Mapping[Value, torch.Tensor]) -> dict[Value, int]:

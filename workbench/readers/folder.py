@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import ModelFileError
+from workbench.files import belongs, is_regular, open_regular
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """The files of one model. `params` may be missing for a model without parameters."""
+    """The files of one model. `params` may be missing for a model without parameters.
+
+    Program and parameters may be links to anywhere, as the caches of model hubs make them; `config`
+    lies in the program's folder (see `workbench.files`).
+    """
 
     program: Path
     params: Path
@@ -44,7 +49,7 @@ def find_model(path: str | Path) -> ModelFiles:
 
 def _in_folder(folder: Path) -> ModelFiles:
     programs = sorted(file for file in folder.glob("*.json") if _is_program(file))
-    programs += sorted(file for file in folder.glob("*.pdmodel"))
+    programs += sorted(file for file in folder.glob("*.pdmodel") if is_regular(file))
     programs += [file for file in (folder / "__model__",) if file.is_file()]
     by_stem = {program.stem: program for program in reversed(programs)}  # a .json wins
     if not by_stem:
@@ -77,7 +82,7 @@ def _folder_hint(folder: Path) -> str:
 def _is_program(file: Path) -> bool:
     """True when a JSON file starts like a PIR program; config files of the same folder do not."""
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             head = stream.read(4096)
     except OSError:
         return False
@@ -110,7 +115,7 @@ def _from_file(file: Path) -> ModelFiles:
         (
             path
             for path in (file.with_name("inference.yml"), file.with_suffix(".yml"))
-            if path.is_file()
+            if belongs(path, file.parent)
         ),
         None,
     )
@@ -122,7 +127,7 @@ def _other_params(program: Path) -> Path | None:
     found = [program.with_name(name) for name in names if program.with_name(name).is_file()]
     if program.name == "__model__" and found:
         return found[0]
-    others = list(program.parent.glob("*.pdiparams"))
+    others = [path for path in program.parent.glob("*.pdiparams") if is_regular(path)]
     return (
         others[0] if len(others) == 1 and not program.with_suffix(".pdiparams").exists() else None
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import ModelFileError, PaddleProcessError
+from workbench.files import belongs
 from workbench.paddle_side.live import export_layer, is_layer
 from workbench.paddle_side.process import PaddleProcess
 from workbench.program import Program, Value
@@ -17,6 +18,9 @@ from workbench.readers.folder import ModelFiles, find_model
 from workbench.readers.pdiparams import bind_parameters, check_tensors
 from workbench.readers.pdparams import read_pdparams
 from workbench.readers.pir_json import read_program
+
+#: Names of files and folders that tell nothing about the model.
+_GENERIC = ("inference", "model", "__model__", "best_model", "infer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,17 @@ class Loaded:
     origin: str
     files: ModelFiles | None = None
     temporary: Any = None
+
+
+def name_of(origin: str) -> str:
+    """A short name for a model, fit for a folder: of its file, or its folder where files of every
+    model are called so (`inference.json`); of the class of a live layer.
+    """
+    if origin.startswith("live "):
+        return origin.removeprefix("live ")
+    path = Path(origin)
+    steps = (path.stem, *(folder.name for folder in path.resolve().parents))
+    return next((step for step in steps if step and step not in _GENERIC), "model")
 
 
 def load_program(
@@ -83,7 +98,10 @@ def _as_returned(program: Program) -> Program:
             )
         for place, result in zip(places, made, strict=False):
             results[place] = result
-    return program.with_block(replace(program.block, results=tuple(results)))
+    if tuple(results) == program.outputs:
+        return program
+    changed = program.with_block(replace(program.block, results=tuple(results)))
+    return replace(changed, fetched=tuple(value.id for value in results), own_outputs=True)
 
 
 def _from_legacy(files: ModelFiles) -> Loaded:
@@ -137,14 +155,14 @@ def _from_legacy(files: ModelFiles) -> Loaded:
 def _check_legacy(files: ModelFiles) -> None:
     if files.program.stat().st_size == 0:
         raise ModelFileError(f"{files.program} is empty.", "Copy or download the file again.")
-    if files.params.is_file():
+    if files.params.exists():  # a pipe, too, for which Paddle would wait
         check_tensors(files.params)
 
 
 def _with_names(program: Program, files: ModelFiles, names: str | Path | None) -> Program:
     if names is None:
         beside = [files.program.with_suffix(".pdparams"), *files.program.parent.glob("*.pdparams")]
-        found = [path for path in beside if path.is_file()]
+        found = [path for path in beside if belongs(path, files.program.parent)]
         if not found:
             return program
         try:

@@ -8,14 +8,17 @@ protobuf, the protobuf (field 1: data type, field 2: dims), raw little-endian da
 from __future__ import annotations
 
 import math
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from workbench.errors import ModelFileError
+from workbench.files import open_regular
 from workbench.program import Parameter, Program, item_size
 
 #: Values of Paddle's `VarType.Type` protobuf enum.
@@ -74,9 +77,12 @@ def check_tensors(path: Path) -> int:
 
 
 def _map(path: Path) -> np.ndarray:
-    if path.stat().st_size == 0:
-        return np.empty(0, np.uint8)
-    return np.memmap(path, np.uint8, mode="r")
+    try:
+        with open_regular(path) as file:
+            empty = file.seek(0, os.SEEK_END) == 0
+            return np.empty(0, np.uint8) if empty else np.memmap(file, np.uint8, mode="r")
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _records(path: Path, content: np.ndarray) -> Iterator[tuple[str, tuple[int, ...], int]]:
@@ -188,15 +194,36 @@ def write_tensors(path: Path, tensors: Mapping[str, tuple[str, np.ndarray]]) -> 
 
     `tensors` maps names to (Paddle dtype, array in storage dtype).
     """
-    codes = {name: code for code, name in _DTYPES.items()}
     with path.open("wb") as file:
         for name in sorted(tensors, key=lambda key: key.encode()):
-            dtype, array = tensors[name]
-            message = b"\x08" + _encode(codes[dtype])
-            message += b"".join(b"\x10" + _encode(dim) for dim in array.shape)
-            file.write(struct.pack("<IQIi", 0, 0, 0, len(message)))
-            file.write(message)
-            file.write(np.ascontiguousarray(array).tobytes())
+            _write(file, *tensors[name])
+
+
+def write_parameters(
+    path: Path, parameters: Mapping[str, Parameter], dtypes: Mapping[str, str]
+) -> None:
+    """Write parameters to a `.pdiparams` file, one at a time, in the dtypes that `dtypes` gives.
+
+    It maps Paddle's dtypes to wider ones; what it does not name stays as it is.
+    """
+    with path.open("wb") as file:
+        for name in sorted(parameters, key=lambda key: key.encode()):
+            parameter = parameters[name]
+            wider = dtypes.get(parameter.dtype, parameter.dtype)
+            array = parameter.data
+            if wider != parameter.dtype and parameter.dtype == "bfloat16":
+                array = (array.astype(np.uint32) << 16).view(np.float32)
+            _write(file, wider, array.astype(numpy_dtype(wider), copy=False))
+
+
+def _write(file: BinaryIO, dtype: str, array: np.ndarray) -> None:
+    """One tensor with its header."""
+    codes = {name: code for code, name in _DTYPES.items()}
+    message = b"\x08" + _encode(codes[dtype])
+    message += b"".join(b"\x10" + _encode(dim) for dim in array.shape)
+    file.write(struct.pack("<IQIi", 0, 0, 0, len(message)))
+    file.write(message)
+    file.write(np.ascontiguousarray(array).data)
 
 
 def _encode(number: int) -> bytes:

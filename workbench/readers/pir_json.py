@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import ModelFileError
+from workbench.files import LARGEST_DOCUMENT, read_text
 from workbench.program import ARRAY, LIST, Block, Op, Operand, Parameter, Program, Value
 from workbench.schema import Signature, signature
 
@@ -46,7 +47,7 @@ def read_program(path: Path) -> Program:
 
 def _load(path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, LARGEST_DOCUMENT)
     except UnicodeDecodeError as error:
         raise ModelFileError(f"{path} is not a text file, so not a Paddle 3 program.") from error
     except OSError as error:
@@ -95,7 +96,7 @@ class _Reader:
         }
         return Program(
             body, inputs, fetched, self.parameters, self.path, positions=positions,
-            block_places=self.places,
+            block_places=self.places, fetched=tuple(value.id for value in fetched),
         )  # fmt: skip
 
     def _block(self, block: Mapping[str, Any], prefix: str) -> Block:
@@ -105,7 +106,7 @@ class _Reader:
         ops: list[Op] = []
         results: tuple[Value, ...] = ()
         for position, record in enumerate(block["ops"]):
-            name = _op_name(record["#"])
+            name = op_name(record["#"])
             self._refuse_redefinition(record)
             if name == "builtin.parameter":
                 self._parameter(record)
@@ -167,7 +168,8 @@ class _Reader:
         self.inputs.append((column, self._value(result, name=name)))
 
 
-def _op_name(code: str) -> str:
+def op_name(code: str) -> str:
+    """An operator's full name, `pd_op.relu`, from the code in the file, `1.relu`."""
     if code == "p":
         return "builtin.parameter"
     dialect, _, rest = code.partition(".")

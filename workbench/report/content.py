@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.calls import Weight
-from workbench.judging import EPSILONS, NOISE_FACTOR, WRONG
+from workbench.checks.as_run import TIMES
+from workbench.checks.closeness import EXACT, WRONG
 from workbench.mapping import Mapping, Row
+from workbench.proof import REASONS, Unproven
 from workbench.report.changes import change_groups, hand_edits, unsupported_rows, weights_by_key
 from workbench.report.coverage import STATES, concerns, coverage, grouped
 from workbench.report.entries import check_entry
@@ -48,7 +50,7 @@ def report_content(migration: Migration) -> dict[str, Any]:
         "source": source_card(migration),
         "target": target_card(mapping),
         "method": {
-            "noise_factor": NOISE_FACTOR, "epsilons": EPSILONS, "wrong": WRONG,
+            "exact": EXACT, "times": TIMES, "wrong": WRONG,
             "l2_good": L2_GOOD, "l2_investigate": L2_INVESTIGATE,
             "histogram_edges_log10": [float(edge) for edge in EDGES],
         },
@@ -90,12 +92,12 @@ def current_verification(migration: Migration) -> Verification | None:
 
 
 def status_of(mapping: Mapping | None, verification: Verification | None) -> str:
-    """*passed*, *failed*, *unverified* (nothing compared) or *incomplete* (ops without a rule)."""
+    """*passed*, *failed*, *unproven*, *unverified* (not run), *incomplete* (ops without a rule)."""
     if mapping is not None and mapping.unsupported:
         return "incomplete"
-    if verification is None or verification.verdict == "unchecked":
+    if verification is None:
         return "unverified"
-    return "passed" if verification.passed else "failed"
+    return {"not proven": "unproven"}.get(verification.outcome, verification.outcome)
 
 
 def _verdict(mapping: Mapping, verification: Verification | None) -> dict[str, Any]:
@@ -119,12 +121,29 @@ def _verdict(mapping: Mapping, verification: Verification | None) -> dict[str, A
             layer.path for layer in layers if layer.chain.failed and not layer.failed
         ],
         "failed_outputs": [out.name for out in verification.outputs if out.check.failed],
+        "unproven": _unproven(verification),
         "first": _first(verification),
         "largest": largest.path if largest else None,
         "l2": dict.fromkeys(("good", "fair", "investigate"), 0)
         | Counter(document_verdict(layer.alone.error) for layer in layers if layer.alone.error),
         "verdicts": dict(Counter(layer.verdict for layer in layers)),
     }
+
+
+def _unproven(verification: Verification) -> list[dict[str, Any]]:
+    """What was compared with nothing that could show an error, by reason."""
+    groups: dict[str, list[Unproven]] = {reason: [] for reason in REASONS}
+    for one in verification.unproven:
+        groups[one.reason].append(one)
+    return [
+        {
+            "reason": reason,
+            "outputs": [one.path for one in group if one.is_output],
+            "layers": [one.path for one in group if not one.is_output],
+        }
+        for reason, group in groups.items()
+        if group
+    ]
 
 
 def _first(verification: Verification) -> dict[str, Any] | None:

@@ -31,19 +31,22 @@ def coverage(mapping: Mapping, verification: Verification | None) -> list[Covere
         for layer in run.layers:
             found.setdefault(layer.path, []).append(layer)
     outer = {row.path for row in mapping.rows}
+    missing = {one.path for one in verification.unproven} if verification else set()
+    proven = set(found) - missing
     return [
-        _state(row, found.get(row.path, []), row.path in outer)
+        Covered(row.path, "proven")
+        if row.path in proven
+        else _state(row, found.get(row.path, []), row.path in outer)
         for row in mapping.walk()
         if not row.is_parameter
     ]
 
 
 def _state(row: Row, checks: list[LayerCheck], outer: bool) -> Covered:
+    """The state of a row that nothing proved."""
     compared = [check for check in checks if check.verdict != "unchecked"]
     if not compared:
         return Covered(row.path, "unchecked", _why_unchecked(row, checks, outer))
-    if any(not check.health for check in compared):
-        return Covered(row.path, "proven")
     reasons = dict.fromkeys(health.split()[0] for check in compared for health in check.health)
     return Covered(row.path, "weak", next(iter(reasons)))
 
@@ -104,10 +107,10 @@ def concerns(
 
 def _in_chain_only(verification: Verification) -> int:
     """Layers that agree alone and exceed their tolerance in the chain of a model that passes."""
-    if not verification.passed:
+    if verification.failed:
         return 0
     return sum(layer.chain.failed and not layer.failed for layer in verification.layers)
 
 
 def _flipped(layer: LayerCheck) -> bool:
-    return layer.chain.verdict == "unchecked" and layer.chain.problem.startswith("a decision")
+    return layer.chain.verdict == "unchecked" and layer.chain.cause == "excused"

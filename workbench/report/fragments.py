@@ -73,9 +73,12 @@ def verification_html(verification: Verification) -> str:
     status = status_of(None, verification)
     layers = verification.layers
     compared = sum(layer.verdict != "unchecked" for layer in layers)
-    told = verification.summary if status != "unverified" else "nothing could be compared"
+    told = verification.summary.partition(": ")[2]
     first = Markup('<p class="wb-head"><b class="wb-{}">{} {}</b> {}</p>').format(
-        status, SIGNS[status], status, visible(told.partition(": ")[2] or told)
+        status,
+        SIGNS[status],
+        verification.outcome,
+        visible(told),
     )
     known = facts(
         [

@@ -17,6 +17,7 @@ import numpy as np
 from workbench.errors import PaddleProcessError
 from workbench.mapping import Mapping
 from workbench.program import Program, Value, item_size
+from workbench.readers.load import name_of
 from workbench.report.changes import weights_by_key
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def source_card(migration: Migration) -> dict[str, Any]:
     parameters = program.parameters.values()
     return {
         "origin": migration.origin,
-        "name": model_name(migration),
+        "name": name_of(migration.origin),
         "files": [_file(path) for path in model_files(migration)],
         "inputs": [value_entry(value) for value in program.inputs],
         "outputs": [value_entry(value) for value in program.outputs],
@@ -104,26 +105,16 @@ def reproduce_command(migration: Migration) -> str:
 
 def _flags(migration: Migration) -> str:
     """The options that ask for what was run."""
-    told = {run.told for run in migration.verification.runs} if migration.verification else set()
+    thorough = migration.verification is not None and migration.verification.thorough
     code = getattr(migration, "code", "")
     flags = f" --code {shlex.quote(code)}" if code else ""
     flags += "".join(f" --rewrite {name}" for name in getattr(migration, "rewrites", ()))
-    flags += " --thorough" if told - {"", "given"} else ""
+    flags += " --thorough" if thorough else ""
     flags += " --gradients" if getattr(migration, "gradient_parity", None) else ""
     flags += " --training" if getattr(migration, "training_parity", None) else ""
     task = getattr(migration, "task_parity", None)
     flags += f" --task {shlex.quote(task.source)}" if task else ""
     return flags + (" --benchmark" if getattr(migration, "timings", ()) else "")
-
-
-def model_name(migration: Migration) -> str:
-    """A short name: the folder of an `inference.json`, else the file's own name."""
-    origin = migration.origin
-    if origin.startswith("live "):
-        return origin.removeprefix("live ")
-    path = Path(origin)
-    plain = path.stem in ("inference", "model", "__model__")
-    return (path.resolve().parent.name if plain else path.stem) or origin
 
 
 def model_files(migration: Migration) -> list[Path]:

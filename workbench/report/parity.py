@@ -74,7 +74,7 @@ def gaps_content(migration: Migration, verification: Verification | None) -> lis
 
 
 def _diagnosis(verification: Verification | None) -> list[dict[str, Any]]:
-    if verification is None or verification.passed:
+    if verification is None or not verification.failed:
         return []
     return [
         {
@@ -180,6 +180,8 @@ def _task(found: TaskParity) -> dict[str, Any]:
         "samples": found.samples,
         "same": found.same,
         "agreement": found.agreement,
+        "passed": found.passed,
+        "status": "passed" if found.passed else "failed",
         "interval": list(found.interval),
         "rule": found.rule,
         "constant": found.constant,

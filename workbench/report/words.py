@@ -18,7 +18,7 @@ from workbench.statistics import L2_GOOD, L2_INVESTIGATE, ErrorStats
 #: What stands before a verdict, so that none is told by colour alone.
 SIGNS = {
     "exact": "✓", "rounding": "≈", "suspicious": "▲", "wrong": "✕", "unchecked": "–",
-    "passed": "✓", "failed": "✕", "unverified": "?", "incomplete": "…",
+    "passed": "✓", "failed": "✕", "unverified": "?", "unproven": "?", "incomplete": "…",
 }  # fmt: skip
 #: Longest text of a call; what is cut off stands in the mapping and in the source.
 CALL_LENGTH = 160

@@ -10,6 +10,7 @@ from workbench.calls import Call, Layer, Result
 from workbench.program import Value
 from workbench.rules.book import rule
 from workbench.rules.context import Context, call, method
+from workbench.rules.infinite import EQUAL_SHARES, masked_throughout
 from workbench.scopes import parts
 
 
@@ -82,7 +83,13 @@ def hardsigmoid(op: Context, x: Value, slope: float = 0.2, offset: float = 0.5) 
 
 @rule("pd_op.softmax")
 def softmax(op: Context, x: Value, axis: int = -1) -> Call | Layer:
-    """Softmax along one axis, the last by default."""
+    """Softmax along one axis, the last by default.
+
+    Where an infinite mask may reach it, a row of −inf only is what Paddle makes of it on a CPU.
+    """
+    if masked_throughout(op, x, axis):
+        op.note(EQUAL_SHARES)
+        return call("fn.softmax", x, dim=axis)
     return activation(op, x, "Softmax", "softmax", dim=axis)
 
 
@@ -178,7 +185,7 @@ def rrelu(
     """Leaky ReLU; its slope is random when training, the mean of both limits at inference."""
     if is_test:
         return Result(activation(op, x, "RReLU", "rrelu", lower=lower, upper=upper), {"out": ()})
-    op.note("random: not comparable")
+    op.random()
     return Result(call("F.rrelu", x, lower, upper, training=True), {"out": ()})
 
 
@@ -187,7 +194,7 @@ def gumbel_softmax(
     op: Context, x: Value, temperature: float = 1.0, hard: bool = False, axis: int = -1
 ) -> Call:
     """Softmax of x plus Gumbel noise; one-hot when `hard`."""
-    op.note("random: not comparable")
+    op.random()
     return call("F.gumbel_softmax", x, tau=temperature, hard=hard, dim=axis)
 
 

@@ -114,7 +114,10 @@ class _Maker:
             for weight in part.weights.values()
         )
         status = "custom" if own else "adjusted" if steps or context.notes else "converted"
-        return Row("", op, call, outputs, status, tuple(context.notes), rule.place, rule.doc)
+        return Row(
+            "", op, call, outputs, status, tuple(context.notes), rule.place, rule.doc,
+            traits=frozenset(context.traits),
+        )  # fmt: skip
 
     def _materialised(self, op: Op, live: set[Value]) -> Row | None:
         """A row that makes a tensor from elements known to the shape-arithmetic pass."""

@@ -8,6 +8,7 @@ from workbench.calls import Call, Result
 from workbench.program import Operand, Value
 from workbench.rules.book import refuse, rule
 from workbench.rules.context import EVAL, Context, call, method
+from workbench.rules.infinite import EQUAL_SHARES, gives_shares
 
 
 def _attend(
@@ -125,7 +126,11 @@ def variable_length_attention(
 @rule("pd_op.fused_softmax_mask")
 def softmax_mask(op: Context, x: Value, mask: Value) -> Call:
     """Softmax of x + mask over the last axis."""
-    return (call("operator.add", x, mask)).method("softmax", -1)
+    scores = call("operator.add", x, mask)
+    if not gives_shares(x, -1):
+        return scores.method("softmax", -1)
+    op.note(EQUAL_SHARES)
+    return call("fn.softmax", scores, dim=-1)
 
 
 @rule("pd_op.fused_softmax_mask_upper_triangle")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.calls import Call, Weight
+from workbench.calls import Call, Trait, Weight
 from workbench.errors import UnsupportedOp
 from workbench.ints import Int, Item, Known, Symbol
 from workbench.numbers import shortest
@@ -34,6 +34,7 @@ class Context:
         self.live = live
         self.makers = makers or {}
         self.notes: list[str] = []
+        self.traits: set[Trait] = set()
 
     @property
     def name(self) -> str:
@@ -72,6 +73,16 @@ class Context:
     def note(self, text: str) -> None:
         """Add something a person should know to the mapping row."""
         self.notes.append(text)
+
+    def random(self, why: str = "not comparable") -> None:
+        """The row draws random numbers: only its shapes and dtypes can be compared."""
+        self.traits.add(Trait.RANDOM)
+        self.note(f"random: {why}")
+
+    def mistaken(self, what: str) -> None:
+        """Paddle computes something else than the operator means, which we do not follow."""
+        self.traits.add(Trait.MISTAKEN)
+        self.note(f"Paddle's own mistake: {what}")
 
     def tensor(self, operand: Operand, name: str = "input") -> Value:
         """The operand as a single value; refuses an absent one or a list."""

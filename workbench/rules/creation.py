@@ -125,14 +125,14 @@ def full_batch_size_like(
 @rule("pd_op.empty")
 def empty(op: Context, shape: Operand) -> Call:
     """A tensor to be written to; its content is arbitrary in both frameworks."""
-    op.note("random: the content is arbitrary, not comparable")
+    op.random("the content is arbitrary, not comparable")
     return call("torch.empty", sizes(op.ints(shape)), **dtype_option(op.out.dtype))
 
 
 @rule("pd_op.empty_like")
 def empty_like(op: Context, x: Value) -> Call:
     """A tensor to be written to, in the shape of x; its content is arbitrary."""
-    op.note("random: the content is arbitrary, not comparable")
+    op.random("the content is arbitrary, not comparable")
     return call("torch.empty_like", x, **dtype_option(op.out.dtype, x.dtype))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.calls import MISTAKE, Call, Result
+from workbench.calls import Call, Result
 from workbench.program import Operand, Value, is_float
 from workbench.rules.book import refuse, rule
 from workbench.rules.context import Context, call, method
@@ -58,7 +58,7 @@ def dequantize_linear(
     _only_inference(op, is_test)
     if only_observer:
         return Result(x_itself(x), {"y": ()})
-    op.note(f"{MISTAKE}: 3.3.1 quantises once more where the program says dequantise")
+    op.mistaken("3.3.1 quantises once more where the program says dequantise")
     return Result(_dequantized(x, _channels(scale, x, quant_axis), qmax), {"y": ()})
 
 

@@ -5,20 +5,13 @@ Each is refused by name, with the reason, so that a person does not look for a r
 
 from __future__ import annotations
 
+from workbench.outside import COMMUNICATION, COMPILED
 from workbench.rules.book import refuse
 
 _INFERENCE = "Export the model in eval mode, for inference."
 
 refuse(
-    "all_gather", "all_reduce", "all_to_all", "assign_pos", "barrier", "broadcast",
-    "build_src_rank_and_local_expert_id", "c_allreduce_sum", "c_concat", "c_embedding",
-    "c_identity", "c_scatter", "c_softmax_with_cross_entropy",
-    "c_softmax_with_multi_label_cross_entropy", "c_split", "comm_init_all", "dgc",
-    "dgc_clip_by_norm", "dgc_momentum", "distributed_fused_lamb_init", "expand_modality_expert_id",
-    "global_gather", "global_scatter", "limit_by_capacity", "mp_allreduce_sum", "number_count",
-    "partial_allgather", "partial_recv", "partial_send", "prune_gate_by_capacity",
-    "random_routing", "recv_v2", "reduce", "reduce_scatter", "send_v2", "sync_calc_stream",
-    "sync_comm_stream",
+    *COMMUNICATION,
     reason="it moves data between devices", hint="Export the model as one that runs on one device.",
 )  # fmt: skip
 refuse(
@@ -33,9 +26,7 @@ refuse(
     hint="Export the model without these kernels, or replace the row by hand.",
 )  # fmt: skip
 refuse(
-    "ap_facade", "ap_variadic", "ap_trivial_fusion_begin", "ap_trivial_fusion_end", "cuda_graph",
-    "shape_broadcast", "onednn_to_paddle_layout", "memcpy_d2h_multi_io", "shadow_feed_tensors",
-    "share_var",
+    *COMPILED,
     reason="Paddle's compiler and executor make it when they run a program, and do not save it",
     hint="Save the program with paddle.jit.save.",
 )  # fmt: skip

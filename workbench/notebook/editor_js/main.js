@@ -106,8 +106,9 @@ class Editor {
     if (wide && wide < 700)
       ["op", "chain", "output"].forEach((id) => this.state.columns.delete(id));
     this.grid.paintHead();
+    // beside the table while that keeps two or three columns in view, else below it
     new ResizeObserver(() =>
-      this.root.classList.toggle("wbe-narrow", this.root.clientWidth < 1000),
+      this.root.classList.toggle("wbe-narrow", this.root.clientWidth < 800),
     ).observe(this.root);
     this.refresh();
   }

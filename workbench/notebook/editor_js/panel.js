@@ -1,5 +1,10 @@
 // The panel of the selected row: its check, fields for all that can be changed, and why it is so.
 
+// what stands at the top of the panel and must be seen when it changes: why the row fails
+function urgent(told) {
+  return JSON.stringify([told.reason, failing(told.f) && told.f.v, told.tries]);
+}
+
 class Panel {
   constructor(state, actions) {
     this.state = state;
@@ -8,6 +13,7 @@ class Panel {
     this.told = null;
     this.draft = null;
     this.body = h("div", { class: "wbe-panel-body" });
+    this.scroller = h("div", { class: "wbe-panel-scroll" }, this.body);
     this.title = h("h3", { class: "wbe-panel-title" });
     this.el = h(
       "section",
@@ -35,7 +41,7 @@ class Panel {
           "✕",
         ),
       ),
-      this.body,
+      this.scroller,
     );
     this.showHint();
   }
@@ -87,7 +93,7 @@ class Panel {
       return;
     }
     const focus = same ? this.focusName() : null;
-    const top = same ? this.body.scrollTop : 0;
+    const top = same && urgent(told) === urgent(this.told) ? this.scroller.scrollTop : 0;
     this.key = told.k;
     this.told = told;
     replaceChildren(
@@ -108,8 +114,8 @@ class Panel {
       this.changes(told),
       this.origin(told),
     );
-    this.body.scrollTop = top;
     if (focus) this.focusField(focus);
+    this.scroller.scrollTop = top; // last, since a focus scrolls, too
   }
 
   dirty() {

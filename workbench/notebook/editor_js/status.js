@@ -39,6 +39,7 @@ const statusParts = {
     const words = {
       passed: ["✓", "verified"],
       failed: ["✕", "differs"],
+      unproven: ["?", "not proven"],
       stale: ["↻", "out of date"],
       none: ["–", "not verified"],
     };

@@ -89,8 +89,7 @@ const toolbarParts = {
     return h(
       "div",
       { class: "wbe-toolbar", role: "toolbar", "aria-label": "Mapping" },
-      this.searchField,
-      this.matchButton,
+      h("div", { class: "wbe-find" }, this.searchField, this.matchButton),
       this.chips,
       h("span", { class: "wbe-space-between" }),
       this.undoButton,

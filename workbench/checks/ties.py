@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 from workbench.mapping import Row
-from workbench.program import Value
+from workbench.program import Op, Value
 from workbench.row_runner import Lookup
 
 #: Operators that return positions of numbers along an axis.
@@ -39,21 +42,38 @@ def scores_tie(row: Row, get: Lookup) -> bool:
     return bool((counted.flatten().sort().values.diff() == 0).any())
 
 
-def may_tie(row: Row) -> bool:
-    """True for rows whose positions of equal numbers are open."""
-    return row.op is not None and row.op.name in POSITIONS and not row.op.merged
+def only_ties(row: Row, get: Lookup, made: Mapping[Value, Any]) -> bool:
+    """True when a row differs from Paddle only in which of equal numbers it picks.
+
+    `made` is what the row made of Paddle's values, which `get` gives.
+    """
+    if scores_tie(row, get):
+        return True
+    if row.op is None or row.op.name not in POSITIONS or row.op.merged or not row.reads:
+        return False
+    numbers = get(row.reads[0])
+    for value in row.values:
+        ours, theirs = made.get(value), get(value)
+        if not isinstance(ours, torch.Tensor) or theirs is None or ours.shape != theirs.shape:
+            return False
+        if ours.is_floating_point():
+            if not torch.allclose(ours, theirs, rtol=1e-6, atol=0.0, equal_nan=True):
+                return False
+        elif not _equal_numbers(row.op, numbers, ours, theirs):
+            return False
+    return True
 
 
-def only_ties(
-    row: Row, numbers: torch.Tensor | None, ours: torch.Tensor, theirs: torch.Tensor
+def _equal_numbers(
+    op: Op, numbers: torch.Tensor | None, ours: torch.Tensor, theirs: torch.Tensor
 ) -> bool:
     """True when both positions point to equal numbers everywhere.
 
     `numbers` is what the operator read; `ours` and `theirs` are integers of equal shape.
     """
-    if row.op is None or numbers is None or ours.is_floating_point() or not numbers.ndim:
+    if numbers is None or not numbers.ndim:
         return False
-    axis = row.op.attributes.get("axis", -1)
+    axis = op.attributes.get("axis", -1)
     axis = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
     if not isinstance(axis, int):
         return False
@@ -63,7 +83,7 @@ def only_ties(
     size = numbers.shape[axis]
     if ours.ndim != numbers.ndim or bool(((ours < 0) | (ours >= size)).any()):
         return False
-    if row.op.name in _DISTINCT:
+    if op.name in _DISTINCT:
         ordered = ours.sort(axis).values
         if bool((ordered.diff(dim=axis) == 0).any()):
             return False
