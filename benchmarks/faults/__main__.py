@@ -52,7 +52,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "faults")
     parser.add_argument("--programs", default="", help="names, or patterns, separated by commas")
-    parser.add_argument("--places", default="", help="rule, function, reader, mapping, module")
+    parser.add_argument(
+        "--places", default="", help="rule, slip, function, reader, mapping, module"
+    )
     parser.add_argument("--only", default="*", help="pattern of a fault's id")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")
     parser.add_argument("--table", action="store_true", help="only print the table of the results")

@@ -43,8 +43,12 @@ def tried(folder: Path, wanted: set[str], healthy: bool, out: Path) -> int:
     return count
 
 
+#: How much of a sample is planted where; the rest goes to rules.
+SHARES = {"slip": 0.15, "function": 0.15, "reader": 0.04, "mapping": 0.06, "module": 0.06}
+
+
 def sampled(faults: dict[Path, list[str]], count: int, seed: int) -> dict[Path, set[str]]:
-    """So many faults, spread evenly over places, then kinds, then programs."""
+    """So many faults: of each place its share, spread over kinds, then over programs."""
     if not count:
         return {folder: set(ids) for folder, ids in faults.items()}
     chance = random.Random(seed)
@@ -53,28 +57,21 @@ def sampled(faults: dict[Path, list[str]], count: int, seed: int) -> dict[Path, 
         for name in ids:
             place = name.partition(":")[0]
             kinds[place][name.partition(" @ ")[0]].append((folder, name))
-    queues = []
-    for of_place in kinds.values():
+    queues = {}
+    for place, of_place in kinds.items():
         for group in of_place.values():
             chance.shuffle(group)
         names = list(of_place)
         chance.shuffle(names)
         most = max(map(len, of_place.values()))
         turn = [of_place[name][i] for i in range(most) for name in names if i < len(of_place[name])]
-        queues.append(turn)
+        queues[place] = turn
     chosen: dict[Path, set[str]] = defaultdict(set)
-    for folder, name in shares(queues, count):
-        chosen[folder].add(name)
+    left = count
+    for place in (*SHARES, "rule"):
+        turn = queues.get(place, [])
+        alone = len(queues) == 1 or place == "rule"
+        for folder, name in turn[: left if alone else round(SHARES[place] * count)]:
+            chosen[folder].add(name)
+            left -= 1
     return chosen
-
-
-def shares(queues: list[list[tuple[Path, str]]], count: int) -> list[tuple[Path, str]]:
-    """Two thirds from the queue with the most kinds (rules), the rest in turn."""
-    queues = sorted(queues, key=lambda queue: len({n.partition(" @ ")[0] for _, n in queue}))
-    rest, main = queues[:-1], queues[-1]
-    found = main[: count if not rest else 2 * count // 3]
-    place = 0
-    while len(found) < count and any(place < len(queue) for queue in rest):
-        found += [queue[place] for queue in rest if place < len(queue)]
-        place += 1
-    return found[:count]

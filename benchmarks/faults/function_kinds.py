@@ -151,6 +151,6 @@ def slip_faults(mapping: Mapping) -> Iterator[Fault]:
         names = tuple(name for name in rule.names if name in DEFAULT._rules)
         for kind, number, make in mutants(function):
             yield Fault(
-                "rule", f"slip: {kind}", f"{function.__name__}#{number}", (),
+                "slip", kind, f"{function.__name__}#{number}", (),
                 lambda _, names=names, make=make: faulty_rule(names, lambda _: make()),
             )  # fmt: skip

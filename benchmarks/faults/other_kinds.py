@@ -99,7 +99,8 @@ def control_faults(mapping: Mapping) -> Iterator[Fault]:
 @contextmanager
 def _results(migration: wb.Migration, results: Any) -> Iterator[None]:
     program = migration.program
-    migration.program = replace(program, block=replace(program.block, results=results))
+    block = replace(program.block, results=results)
+    migration.program = replace(program, block=block, outputs=results)
     yield
 
 
@@ -163,4 +164,15 @@ def changed_module_faults(migration: wb.Migration) -> Iterator[Fault]:
     for one in faults:
         number = seen[f"{one.kind} {one.path}"] = seen.get(f"{one.kind} {one.path}", -1) + 1
         plant = lambda m, one=one, number=number: _changed(m, one.kind, one.path, number)  # noqa: E731
-        yield Fault("module", one.kind, f"{one.path}#{number}", one.words, plant, (one.path,))
+        paths = _sharing(migration.mapping, one.path)
+        yield Fault("module", one.kind, f"{one.path}#{number}", one.words, plant, paths)
+
+
+def _sharing(mapping: Mapping, path: str) -> tuple[str, ...]:
+    """The row and all others that are filled from one of its parameters."""
+    rows = {
+        row.path: {weight.parameter for weight in row.weights.values()} for row in mapping.walk()
+    }
+    inside = [names for one, names in rows.items() if one == path or one.startswith(f"{path}.")]
+    own: set[str] = set().union(*inside)
+    return (path, *(one for one, names in rows.items() if one != path and names & own))

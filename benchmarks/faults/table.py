@@ -72,4 +72,7 @@ def table(lines: Sequence[Line]) -> str:
     alarms = [line for line in healthy if line["found"]]
     out += ["", f"false alarms: {len(alarms)} of {len(healthy)} checks of correct programs"]
     out += [f"  {line['program']} {line['kind']}: {line['told'][:300]}" for line in alarms]
+    unproven = [line for line in healthy if line["how"] == "not proven"]
+    out += ["", f"correct, but not proven: {len(unproven)}"]
+    out += [f"  {line['program']} {line['kind']}: {line['told'][:300]}" for line in unproven]
     return "\n".join(out)

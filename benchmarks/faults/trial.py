@@ -143,7 +143,7 @@ class Trial:
             try:
                 verified = self.migration().verify(thorough=kind == "thorough")
                 record.accused = _accused(verified)
-                record.found = "" if verified.passed else kind
+                record.found, record.how = kind if verified.failed else "", verified.outcome
                 record.told = "" if verified.passed else str(verified)[:600]
             except WorkbenchError as error:
                 record.found, record.told = kind, f"{type(error).__name__}: {error}"[:600]
@@ -197,7 +197,8 @@ class Trial:
                 record.told = f"{type(error).__name__}: {error}"[:300]
                 continue
             record.told = "; ".join(str(one) for one in verified.diagnosis)[:500]
-            if not verified.passed:
+            record.told = record.told or verified.outcome
+            if verified.failed:
                 record.found = kind
                 record.accused = _accused(verified)
                 record.right = _right(verified, paths)
