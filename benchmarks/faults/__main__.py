@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "faults")
     parser.add_argument("--programs", default="", help="names, or patterns, separated by commas")
     parser.add_argument(
-        "--places", default="", help="rule, slip, function, reader, mapping, module"
+        "--places", default="", help="rule, slip, function, reader, mapping, module, bundle"
     )
     parser.add_argument("--only", default="*", help="pattern of a fault's id")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")

@@ -44,7 +44,8 @@ def tried(folder: Path, wanted: set[str], healthy: bool, out: Path) -> int:
 
 
 #: How much of a sample is planted where; the rest goes to rules.
-SHARES = {"slip": 0.15, "function": 0.15, "reader": 0.04, "mapping": 0.06, "module": 0.06}
+SHARES = {"slip": 0.15, "function": 0.15, "reader": 0.04, "mapping": 0.06, "module": 0.06,
+          "bundle": 0.06}  # fmt: skip
 
 
 def sampled(faults: dict[Path, list[str]], count: int, seed: int) -> dict[Path, set[str]]:

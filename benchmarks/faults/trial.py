@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,7 @@ import numpy as np
 
 import workbench as wb
 from benchmarks.faults import helpers
+from benchmarks.faults.bundle_kinds import bundle_faults
 from benchmarks.faults.function_kinds import function_faults, slip_faults
 from benchmarks.faults.other_kinds import (
     changed_module_faults,
@@ -131,6 +133,7 @@ class Trial:
         yield from output_faults(self.mapping)
         yield from mapping_faults(self.mapping)
         yield from changed_module_faults(self.migration())
+        yield from bundle_faults(self.migration())
 
     # --- verdicts -----------------------------------------------------------------------------
 
@@ -162,6 +165,8 @@ class Trial:
         return record
 
     def _run(self, fault: Fault, record: Record) -> None:
+        if fault.place == "bundle":
+            return self._export(fault, record)
         looker, migration = self.looker, self.migration()  # both before anything is faulty
         with ExitStack() as stack:
             try:
@@ -183,6 +188,23 @@ class Trial:
             record.paths = list(paths)[:8]
             if shown.level in ("plain", "fine"):
                 self._verify(migration, fault, record, paths)
+
+    def _export(self, fault: Fault, record: Record) -> None:
+        """Verify the correct model, then write a faulty bundle, which should be refused."""
+        start = time.perf_counter()
+        migration = self.migration()
+        migration.verify()
+        record.level, record.how = "plain", "another file"
+        with fault.plant(migration), tempfile.TemporaryDirectory() as folder:
+            try:
+                written = migration.export(Path(folder) / "bundle")
+                record.found, record.told = "" if written.verified else "default", "not verified"
+            except WorkbenchError as error:
+                record.found, record.told = "default", f"{type(error).__name__}: {error}"[:300]
+        record.right = bool(record.found)
+        if record.found:
+            record.named = any(word in record.told for word in fault.words)
+        record.seconds = time.perf_counter() - start
 
     def _verify(
         self, migration: wb.Migration, fault: Fault, record: Record, paths: tuple[str, ...]
