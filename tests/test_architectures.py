@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import workbench as wb
-from workbench.codegen.source import generate
 from workbench.errors import PaddleProcessError
+from workbench.export.bundle_check import check_bundle
 from workbench.paddle_side.process import PaddleProcess
-from workbench.weights import as_tensor
 
 #: Network → for each input: declared shape, shapes of two runs; a float shape has float32 values.
 NETWORKS: dict[str, list[tuple[list[int], list[Any], str]]] = {
@@ -70,12 +68,7 @@ def test_architecture(name: str, oracle: PaddleProcess, tmp_path: Path) -> None:
         found = migration.verify(runs)
         assert found.passed, found.summary
         assert all(output.health == () for output in found.outputs)
-        module = migration.convert()
-        scope: dict[str, Any] = {"__file__": "model.py", "__name__": "model"}
-        exec(compile(generate(migration.mapping, name), "model.py", "exec"), scope)
-    written = scope["Model"]().eval()
-    written.load_state_dict(module.state_dict())
-    for run in runs:
-        inputs = [as_tensor(array, str(array.dtype)) for array in run]
-        with torch.no_grad():
-            torch.testing.assert_close(written(*inputs), module(*inputs), rtol=0, atol=0)
+        made = migration.export(tmp_path / "out")  # runs the source and compares, bit for bit
+    assert made.verified
+    checked = check_bundle(made.folder)
+    assert checked.passed, checked.problems

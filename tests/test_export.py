@@ -14,6 +14,7 @@ import workbench as wb
 from tests.conftest import SAMPLES
 from workbench.errors import InputError
 from workbench.export import bundle as bundles
+from workbench.export.manifest import sha256
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -28,7 +29,7 @@ def test_bundle_is_complete_and_its_parity_test_passes_alone(
     assert made.verified
     manifest = json.loads((made.folder / "manifest.json").read_text())
     for file, digest in manifest["sha256"].items():
-        assert bundles.sha256(made.folder / file) == digest
+        assert sha256(made.folder / file) == digest
     block = "import sys; sys.modules['paddle'] = sys.modules['workbench'] = None; "
     run = "import runpy; runpy.run_path('test_parity.py', run_name='__main__')"
     done = subprocess.run(
@@ -53,7 +54,7 @@ def test_interrupted_export_leaves_nothing(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bundles, "_manifest", interrupt)
+    monkeypatch.setattr(bundles, "make_manifest", interrupt)
     with wb.load(data / "digits_classifier") as migration, pytest.raises(KeyboardInterrupt):
         migration.export(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -40,7 +40,7 @@ def _found(*runs: tuple[LayerCheck, OutputCheck]) -> Verification:
         (_layer(), _output(health=("NaN",)), "NaN"),
         (_layer(), _output(health=("empty",)), "empty"),
         (_layer(), _output(Check("unchecked", problem="equal scores")), "unjudged"),
-        (_layer(NOTHING, traits=("random",)), _output(), "random"),
+        (_layer(), _output(NOTHING, traits=("random",)), "random"),
         (_layer(NOTHING, traits=("mistaken",)), _output(), "mistaken"),
         (_layer(NOTHING, ran=False), _output(), "not_run"),
         (_layer(health=("vanishing scale 1e-12",)), _output(), "vanishing"),
@@ -65,6 +65,13 @@ def test_another_run_or_a_probe_proves() -> None:
 def test_what_has_no_values_of_its_own_is_proven_by_the_outputs() -> None:
     assert _found((_layer(NOTHING), _output())).passed
     assert len(_found((_layer(NOTHING), _output(NOTHING))).unproven) == 2
+
+
+def test_a_layer_that_draws_is_told() -> None:
+    found = _found((_layer(NOTHING, traits=("random",)), _output()))
+    assert found.passed
+    assert "1 of them not compared, since they draw random numbers" in found.summary
+    assert not _found((_layer(NOTHING, traits=("random",)), _output(NOTHING))).passed
 
 
 def test_what_differs_has_failed_whatever_else_is_not_proven() -> None:
@@ -96,8 +103,12 @@ PROGRAMS: dict[str, tuple[Case, tuple[int, ...], str, str]] = {
         (2, 4), "passed", "",
     ),
     "random": (
-        case("uniform", "paddle.uniform([2, 3]) + x.sum()", x=f32("B", 4)), (2, 4), "not proven",
-        "draws random numbers",
+        case("uniform", "paddle.uniform([2, 3]) + x.sum()", x=f32("B", 4)), (2, 4), "passed",
+        "1 of them not compared, since they draw random numbers",
+    ),
+    "drawn": (
+        case("uniform", "paddle.uniform([2, 3]), x * 2", x=f32("B", 4)), (2, 4), "not proven",
+        "it draws random numbers",
     ),
     "dead": (
         case("multiply", "F.relu(x - 99) * 2 + 1", x=f32("B", 4)), (2, 4), "not proven",

@@ -68,11 +68,11 @@ def test_mistaken_rows_are_told_and_the_rest_verified(quantised: Path) -> None:
     image = np.random.default_rng(0).normal(size=(2, 3, 12, 12)).astype(np.float32)
     with wb.load(quantised) as migration:
         found = migration.verify([[image]])
-        assert found.passed, found.summary
-        assert "could not be compared" in found.summary
+        assert found.outcome == "not proven", found.summary
+        assert "Paddle computes it by mistake" in found.summary
         assert any("dequantize_linear by mistake" in note for note in found.notes)
         next(migration.convert().parameters()).data += 0.5
-        assert not migration.verify([[image]]).passed
+        assert migration.verify([[image]]).failed
 
 
 def test_training_goes_straight_through_the_rounding(tmp_path: Path) -> None:

@@ -103,6 +103,14 @@ def test_given_inputs_are_seen_in_another_size() -> None:
     assert in_another_size(program, [given, other.arrays]) is None
 
 
+def test_images_of_a_batch_are_padded_differently() -> None:
+    make = ProgramMaker()
+    image = make.input("image", -1, 3, -1, -1)
+    make.input("im_shape", -1, 2)
+    _, told = sample_inputs(make.program(make.relu(image)))
+    assert told.tolist() == [[224, 224], [168, 168]]
+
+
 def test_sizes_that_stand_in_an_input_follow() -> None:
     make = ProgramMaker()
     image = make.input("image", -1, 3, -1, -1)

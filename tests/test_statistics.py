@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from workbench.paddle_side.reference import mapped
-from workbench.statistics import PIECE, error_stats, largest_difference, magnitude
+from workbench.statistics import PIECE, error_stats, largest_difference, magnitude, quick_stats
 from workbench.tensor_changes import same_bits
 
 
@@ -101,3 +101,16 @@ def test_one_bit_is_told_apart(dtype: torch.dtype) -> None:
     square = torch.arange(16.0).reshape(4, 4)
     assert same_bits(square.t(), square.t().contiguous())
     assert not same_bits(square.t(), square)
+
+
+def test_quick_figures_have_the_true_largest_error_and_scale() -> None:
+    generator = torch.Generator().manual_seed(0)
+    theirs = torch.randn(300, 400, dtype=torch.float64, generator=generator)
+    ours = theirs + 1e-12 * torch.randn(theirs.shape, dtype=torch.float64, generator=generator)
+    ours[7, 11] += 1.0
+    quick, whole = quick_stats(ours, theirs), error_stats(ours, theirs)
+    assert (quick.max_abs, quick.scale, quick.worst) == (whole.max_abs, whole.scale, whole.worst)
+    assert quick.elements == whole.elements
+    assert quick_stats(theirs, theirs.clone()).exact
+    ours[0, 0] = float("nan")
+    assert quick_stats(ours, theirs).max_abs == float("inf")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -16,6 +17,7 @@ from workbench import custom
 from workbench.calls import Call, Device, Dtype, Layer
 from workbench.control_flow import For, If, While
 from workbench.errors import ConversionError, MappingError
+from workbench.identifiers import folded, is_plain
 from workbench.ints import Count, Dim, IntOp, Item, Symbol
 from workbench.mapping import Mapping as RowMapping
 from workbench.mapping import Row, RowBlock
@@ -150,6 +152,21 @@ def literal(argument: Any) -> Any:
     return argument
 
 
+#: Names that mean something in the code that torch.fx writes.
+_TAKEN = {"self", "torch", "operator", "math", "inf", "nan", "device", *dir(builtins)}
+
+
+def _argument_name(label: str, taken: Container[str]) -> str:
+    """An argument of `forward`, named like an input."""
+    name = folded(label).strip("_") or "value"
+    name = candidate = name if is_plain(name) else folded(f"v{name}")
+    count = 0
+    while candidate in taken or candidate in _TAKEN:
+        count += 1
+        candidate = f"{name}_{count}"
+    return candidate
+
+
 class _Builder:
     def __init__(self, weights: WeightStore) -> None:
         self.weights = weights
@@ -194,9 +211,7 @@ class _GraphBuilder:
         self.row = ""
         names: set[str] = set()
         for value in inputs:
-            name = "".join(c if c.isalnum() else "_" for c in value.label).strip("_") or "value"
-            name = name if not name[0].isdigit() else f"v{name}"
-            name = f"{name}_{len(names)}" if name in names else name
+            name = _argument_name(value.label, names)
             names.add(name)
             node = self.graph.placeholder(name)
             node.meta["value"] = value

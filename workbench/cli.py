@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     command("inspect", _inspect, "Show inputs, outputs, operators with and without a rule, scopes.")
     migrate = command("migrate", _migrate, "Convert, verify, and write the bundle and the report.")
     migrate.add_argument("--out", required=True, help="folder for the bundle")
-    verify = command("verify", _verify, "Compare every layer with Paddle.")
+    verify = command("verify", _verify, "Compare every layer with Paddle; or check a bundle.")
     verify.add_argument("--layers", action="store_true", help="print a line for every layer")
     verify.add_argument("--scopes", action="store_true", help="also check blocks of layers")
     verify.add_argument(
@@ -168,6 +168,9 @@ _BUILT_IN = {"pd_op.if", "pd_op.while"}
 
 
 def _migrate(options: argparse.Namespace) -> int:
+    from workbench.export.place import examine
+
+    examine(Path(options.out))  # before minutes of verification
     start = time.perf_counter()
     with _load(options) as migration:
         migration.convert()
@@ -266,7 +269,27 @@ def _print_verdict(verification: Verification) -> None:
         print(f"          {others} more layers at fault, see --layers or the report")
 
 
+def _verify_bundle(folder: Path) -> int:
+    """Needs no Paddle: the bundle holds its values."""
+    from workbench.export.bundle_check import check_bundle
+
+    found = check_bundle(folder)
+    for line in found.compared:
+        print(f"output    {line}")
+    for problem in found.problems:
+        print(f"differs   {problem}")
+    for name in found.added:
+        print(f"added     {name!r} is not of the bundle")
+    told = "passed: every file is as it was written, and every output agrees with Paddle"
+    print(f"verdict   {told if found.passed else 'failed'}")
+    return OK if found.passed else FAILED
+
+
 def _verify(options: argparse.Namespace) -> int:
+    from workbench.export.bundle_check import looks_like_bundle
+
+    if looks_like_bundle(Path(options.model)):
+        return _verify_bundle(Path(options.model))
     with _load(options) as migration:
         verification = migration.verify(options.inputs, thorough=options.thorough)
         if options.scopes:

@@ -94,19 +94,32 @@ def _axis(row: Row, value: Value) -> int:
 
 
 def _bounds(tensors: Sequence[torch.Tensor], axis: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Smallest and largest value of each channel over all runs; of all where sizes differ."""
+    """Smallest and largest value of each channel over all runs; of all where sizes differ.
+
+    One of the tensors must hold something.
+    """
     lows, highs = [], []
     for tensor in tensors:
         if not tensor.numel():
             continue
-        flat = tensor.movedim(axis, 0).flatten(1) if tensor.ndim else tensor.reshape(1, 1)
-        low, high = torch.aminmax(flat.float(), dim=1)
+        low, high = torch.aminmax(_by_channel(tensor, axis).float(), dim=1)
         lows.append(low)
         highs.append(high)
     if len({len(low) for low in lows}) > 1:
         lows = [low.min().reshape(1) for low in lows]
         highs = [high.max().reshape(1) for high in highs]
     return torch.stack(lows).amin(0), torch.stack(highs).amax(0)
+
+
+def _by_channel(tensor: torch.Tensor, axis: int) -> torch.Tensor:
+    """The tensor as (channels, all else); the elements of a vector are channels, a number is one.
+
+    A program may declare another rank than a value has when it runs.
+    """
+    if not tensor.ndim:
+        return tensor.reshape(1, 1)
+    moved = tensor.movedim(axis if axis < tensor.ndim else -1, 0)
+    return moved.reshape(len(moved), -1)
 
 
 def _tensors(value: Value, references: Sequence[Reference]) -> list[torch.Tensor]:
@@ -123,7 +136,7 @@ def _weights(row: Row, references: Sequence[Reference]) -> Iterator[Gap]:
     if layer is None or not isinstance(source, Value):
         return
     tensors = _tensors(source, references)
-    if not tensors:
+    if not any(tensor.numel() for tensor in tensors):
         return
     if layer.target == "nn.Embedding":
         rows = layer.weights["weight"].final_shape[0]

@@ -129,7 +129,8 @@ def _sample(
     name = value.name.lower()
     if is_image_size(value):
         both = np.tile(_image_size(program, sizes), (shape[0], shape[1] // 2 or 1))
-        return _cast(both[:, : shape[1]], value.dtype)
+        filled = 1 - np.arange(shape[0])[:, None] % 3 / 4  # the rest of a padded image is empty
+        return _cast(np.floor(both[:, : shape[1]] * filled), value.dtype)
     if is_float(value.dtype):
         return _cast(_float_sample(name, shape, random), value.dtype)
     if value.dtype == "bool":

@@ -80,7 +80,7 @@ def _unproven_output(number: int, checks: Sequence[OutputCheck]) -> Unproven | N
 
 def _unproven_layer(checks: Sequence[LayerCheck], ends: bool) -> Unproven | None:
     """`ends` says that the outputs are proven, and with them what ran and has no values of its own
-    to compare, such as a list.
+    to compare, such as a list, or draws the numbers that they were compared with.
     """
     if any(one.probe.verdict != "unchecked" or (ends and _is_covered(one)) for one in checks):
         return None
@@ -103,7 +103,7 @@ def _reason(checks: Sequence[Any], compared: Sequence[Any]) -> str:
 
 
 def _is_covered(one: LayerCheck) -> bool:
-    switched_off = one.traits or _was_met(one)
+    switched_off = Trait.MISTAKEN in one.traits or _was_met(one)
     return one.ran and one.verdict == "unchecked" and not switched_off
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Iterable
 
 from workbench.calls import Layer, Weight
+from workbench.identifiers import folded, is_step
 from workbench.program import Op, Program
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -14,21 +14,20 @@ _SUFFIX = re.compile(
     r"[._](w|b|weights?|scale|offset|bias|mean|variance|gamma|beta|moving_mean|moving_variance)"
     r"(_\d+)*$"
 )
-_TAKEN = {"training", "forward", "train", "eval", "to", "type", "half", "float", "double", "apply"}
 
 
 def snake(name: str) -> str:
-    """`InvertedResidual_3` → `inverted_residual_3`, a valid identifier.
+    """`InvertedResidual_3` → `inverted_residual_3`, which can name a module or a variable.
 
     >>> snake("BatchNorm2D_1"), snake("SELayer"), snake("3x3.conv"), snake("LeakyReLU_2")
     ('batch_norm2d_1', 'se_layer', 'n3x3_conv', 'leaky_relu_2')
     """
-    name = re.sub(r"(Re|Ge|Se|Ce|Si)LU", lambda m: m[1] + "lu", name)
-    name = re.sub(r"\W+", "_", _HUMP.sub("_", name)).strip("_").lower()
-    name = re.sub(r"_+", "_", name) or "layer"
-    if name[0].isdigit():
-        name = f"n{name}"
-    return f"{name}_" if keyword.iskeyword(name) or name in _TAKEN else name
+    name = re.sub(r"(Re|Ge|Se|Ce|Si)LU", lambda m: m[1] + "lu", folded(name))
+    name = folded(_HUMP.sub("_", name).lower())
+    name = re.sub(r"_+", "_", name).strip("_") or "layer"
+    if not name.isidentifier():
+        name = folded(f"n{name}")
+    return name if is_step(name) else f"{name}_"
 
 
 def parts(scope: str) -> tuple[str, ...]:
@@ -62,6 +61,7 @@ class Namer:
         self._counts: dict[str, int] = {}
         self._paths: set[str] = set()
         self._prefixes: set[str] = set()
+        self._holders: set[str] = set()  # rows with blocks, which have other rows inside
         split = [parts(scope) for scope in scopes]
         roots = {steps[:1] for steps in split if steps}
         self._root = (
@@ -74,6 +74,7 @@ class Namer:
 
         `prefix` is the path of the control-flow block around it, with a dot at the end.
         """
+        self._hold(prefix)
         weights = [weight for weight in layer.weights.values() if weight is not None]
         for weight in weights:
             if weight.parameter in self._names:
@@ -90,6 +91,7 @@ class Namer:
 
     def function(self, op: Op, prefix: str = "") -> str:
         """Path for a row that is not a module: beside the layer, named like the operator."""
+        self._hold(prefix)
         steps = parts(op.scope)
         if steps and steps not in self._inner and len(steps) > 1:
             steps = steps[:-1]
@@ -101,6 +103,10 @@ class Namer:
             return self._unique(_dotted(self._names[weight.parameter]))
         return self._unique(snake(weight.parameter))
 
+    def _hold(self, prefix: str) -> None:
+        """`if_1.then_branch.`: the row in front of the block's name has rows inside."""
+        self._holders.add(prefix.rstrip(".").rpartition(".")[0])
+
     def _path(self, steps: tuple[str, ...]) -> str:
         if self._root and len(steps) > 1 and steps[:1] == self._root:
             steps = steps[1:]
@@ -108,11 +114,7 @@ class Namer:
         return ".".join([*names[:-1], short_leaf(names[-1])])
 
     def _unique(self, path: str) -> str:
-        parent, _, leaf = path.rpartition(".")
-        while parent in self._paths:  # a layer cannot hold another one
-            parent = f"{parent}_"
-        path = f"{parent}.{leaf}" if parent else leaf
-        candidate = path
+        candidate = path = self._below_no_layer(path)
         while candidate in self._paths or candidate in self._prefixes:
             self._counts[path] = self._counts.get(path, 0) + 1
             candidate = f"{path}_{self._counts[path]}"
@@ -121,10 +123,18 @@ class Namer:
         self._prefixes.update(".".join(steps[:n]) for n in range(1, len(steps)))
         return candidate
 
+    def _below_no_layer(self, path: str) -> str:
+        """The path with other names for those of its scopes that are layers or parameters."""
+        steps = path.split(".")
+        for length in range(1, len(steps)):
+            while (scope := ".".join(steps[:length])) in self._paths and scope not in self._holders:
+                steps[length - 1] = f"{scope.rpartition('.')[2]}_"
+        return ".".join(steps)
+
 
 def _dotted(name: str) -> str:
     """A dotted attribute path with steps that torch accepts: digits stay as they are."""
     return ".".join(
-        step if step.isdigit() or (step.isidentifier() and step not in _TAKEN) else snake(step)
+        step if (step.isascii() and step.isdigit()) or is_step(step) else snake(step)
         for step in name.split(".")
     )

@@ -305,6 +305,9 @@ class Verification:
         if largest and largest.alone.error:
             error = largest.alone.error.relative
             told += f"; largest error of a layer {error:.1e} of its scale ({largest.path})"
+        drawn = sum("random" in layer.traits for layer in self.layers)
+        if drawn:
+            told += f"; {drawn} of them not compared, since they draw random numbers"
         missing = self.unproven
         return f"{told}. Not proven: {told_of(missing)}" if missing else told
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+#: Bytes to which torch aligns what it allocates on a CPU.
+_ALIGNMENT = 64
+
+
 def as_tensor(array: np.ndarray, dtype: str, copy: bool = True) -> torch.Tensor:
     """A contiguous tensor; `dtype` is Paddle's name, so uint16 bits become bfloat16.
 
@@ -37,6 +41,11 @@ def _contiguous(array: np.ndarray) -> np.ndarray:
         return torch.from_numpy(array).contiguous().numpy()
 
 
+def _aligned(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor where torch itself would have put it: some kernels round by the address."""
+    return tensor.clone() if tensor.data_ptr() % _ALIGNMENT else tensor
+
+
 class WeightStore:
     """Makes each weight once: layers that share a Paddle parameter share the torch parameter."""
 
@@ -49,7 +58,7 @@ class WeightStore:
         key = (weight, buffer)
         if key not in self._made:
             array = weight.apply(self._parameters[weight.parameter].load())
-            tensor = as_tensor(array, weight.final_dtype, copy=False)
+            tensor = _aligned(as_tensor(array, weight.final_dtype, copy=False))
             if not buffer:
                 trainable = weight.trainable and is_float(weight.final_dtype)
                 tensor = nn.Parameter(tensor, requires_grad=trainable)

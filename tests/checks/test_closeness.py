@@ -81,8 +81,8 @@ def test_more_is_allowed_element_by_element() -> None:
     theirs = torch.ones(2, dtype=torch.float64)
     ours = theirs + torch.tensor([1e-6, 0.0], dtype=torch.float64)
     extra = torch.tensor([1e-5, 0.0], dtype=torch.float64)
-    assert not judge(ours, theirs, EXACT, extra).failed
-    assert judge(ours, theirs, EXACT, extra.flip(0)).failed
+    assert not judge(ours, theirs, EXACT, lambda: extra).failed
+    assert judge(ours, theirs, EXACT, lambda: extra.flip(0)).failed
 
 
 def test_noise_is_that_of_the_group() -> None:

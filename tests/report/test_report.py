@@ -113,7 +113,7 @@ def test_a_verification_that_compared_nothing_is_not_passed(tmp_path: Path) -> N
     assert data["verdict"]["status"] == "unproven"
     assert "? Not proven" in page.text
     assert "0 layers and 0 of 1 model outputs agree" in page.text
-    assert "model output y" in page.text
+    assert "model: output 1;" in page.text
     assert "It did not run, or Paddle hands out no value" in page.text
     assert {"code": "outputs_unchecked", "count": 1} in data["concerns"]
     _, data, _ = report(Migrated(made.mapping, Verification(())), tmp_path)

@@ -25,8 +25,6 @@ from workbench.verification import Check
 
 #: How many times Paddle's own rounding ours may be.
 TIMES = 8.0
-#: Roundings of an element's own size that are always allowed.
-ROUNDINGS = 16.0
 #: What is told of a row at which rounding decides, such as the order of nearly equal scores.
 DECIDED = "rounding decides here: on Paddle's own inputs the layer agrees"
 _UNCHECKED = Check("unchecked")
@@ -98,10 +96,7 @@ class AsRun:
             return _UNCHECKED
         if not (theirs.is_floating_point() or theirs.is_complex()):
             return judge(ours, theirs, 0.0)
-        if self._exact(value) is None:
-            return judge(ours, theirs, unit_of(theirs.dtype))
-        unit = ROUNDINGS * torch.finfo(theirs.dtype).eps
-        return judge(ours, theirs, unit, self._noise(value))
+        return judge(ours, theirs, unit_of(theirs.dtype), lambda: self._noise(value))
 
     def _noise(self, value: Value) -> torch.Tensor | float:
         """What Paddle's own rounding allows each element; 0 where it is not known."""

@@ -180,7 +180,7 @@ def alone(
         if theirs is None:
             return _UNCHECKED
         unit = max(least, paddles.unit(value))
-        return judge(made.get(value), theirs, unit, extra(value) + more)
+        return judge(made.get(value), theirs, unit, lambda: extra(value) + more)
 
     checks = {value: judged(value) for value in row.values}
     failed = [value for value, check in checks.items() if check.failed]

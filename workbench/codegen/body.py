@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
 import re
 from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
-from workbench import functions
 from workbench.calls import Call
 from workbench.codegen.expressions import Expressions
 from workbench.codegen.plan import Part
+from workbench.codegen.text import comment, variable
 from workbench.mapping import Row, RowBlock
 from workbench.program import Value
 from workbench.scopes import snake
 
-_RESERVED = {"self", "torch", "nn", "F", "ops", "math", "Tensor", "load", *dir(builtins)}
-_RESERVED |= set(functions.__all__)
 _INPUT_NAMES = ("x", "y", "z", "u", "v", "w")
 
 
@@ -32,7 +28,7 @@ class Body:
         size: Callable[[str], int],
         taken: frozenset[str] = frozenset(),
     ) -> None:
-        self.reserved = _RESERVED | taken
+        self.reserved = taken
         self.part = part
         self.access = access
         self.size = size
@@ -71,10 +67,7 @@ class Body:
         return self._bind(value, wanted)
 
     def _bind(self, value: Value, wanted: str) -> str:
-        name, count = wanted, 1
-        while name in self.taken or name in self.reserved or keyword.iskeyword(name):
-            count += 1
-            name = f"{wanted}{count}" if not wanted[-1].isdigit() else f"{wanted}_{count}"
+        name = variable(wanted, {*self.taken, *self.reserved})
         self.names[value] = name
         self.taken[name] = value
         return name
@@ -139,7 +132,7 @@ class Body:
     def _comment(self, row: Row, indent: str) -> None:
         for note in row.notes:
             if note != "shape arithmetic":
-                self.lines.append(f"{indent}# {note}")
+                self.lines.append(indent + comment(note))
 
     def _control_flow(self, row: Row, number: int, indent: str) -> None:
         call = row.call

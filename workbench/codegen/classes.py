@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.codegen.body import Body
+from workbench.codegen.expressions import alike
 from workbench.codegen.plan import Part, Path
+from workbench.codegen.text import attribute, quoted, variable
+from workbench.identifiers import folded, is_plain
 from workbench.mapping import Mapping, Row
 from workbench.scopes import parts
 from workbench.signatures import signature_of
@@ -77,7 +80,7 @@ class ClassBuilder:
         self.groups: dict[str, GeneratedClass] = {}
         self.order: list[GeneratedClass] = []
         self.taken = taken
-        self.used = {root_name, "Scope", "Tensor", "Any", *taken}
+        self.used = {root_name, *taken}
         self.helpers: set[str] = set()
         self.modules: set[str] = set()
 
@@ -119,11 +122,9 @@ class ClassBuilder:
             if kind == "list":
                 text += f"[{step}]"
             elif kind == "dict":
-                text += f'["{step}"]'
-            elif step.isidentifier():
-                text += f".{step}"
+                text += f"[{quoted(step)}]"
             else:
-                text = f'getattr({text}, "{step}")'
+                text = attribute(text, step)
             here = (*here, step)
         return text
 
@@ -215,10 +216,7 @@ class ClassBuilder:
         }
 
     def _unique(self, base: str) -> str:
-        name, count = base, 1
-        while name in self.used:
-            count += 1
-            name = f"{base}{count}"
+        name = variable(base, self.used)
         self.used.add(name)
         return name
 
@@ -238,7 +236,7 @@ def hoist(classes: list[GeneratedClass]) -> None:
         columns: dict[str, str] = {}
         for key, (place, argument, _) in tables[0].items():
             column = [table[key][2] for table in tables]
-            if all(value == column[0] and type(value) is type(column[0]) for value in column):
+            if all(alike(value, column[0]) for value in column):
                 continue
             same = columns.get(repr(column))
             if same is None:
@@ -251,14 +249,11 @@ def hoist(classes: list[GeneratedClass]) -> None:
 
 
 def _argument_name(place: tuple[str, ...], argument: str, taken: set[str]) -> str:
-    words = [re.sub(r"\W", "_", step) for step in place if not step.isdigit()]
+    words = [folded(step) for step in place if not step.isdigit()]
     for name in (argument, "_".join([*words[-1:], argument]), "_".join([*words, argument])):
-        if name not in taken and name.isidentifier():
+        if variable(name, taken) == name:
             return name
-    count = 2
-    while f"{argument}{count}" in taken:
-        count += 1
-    return f"{argument}{count}"
+    return variable(argument, taken)
 
 
 def _skeleton(made: dict[str, Made]) -> Any:
@@ -295,9 +290,9 @@ def _full_arguments(target: str, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _class_name(name: str) -> str:
-    words = [word for word in re.split(r"[\W_]+", name) if word]
-    name = "".join(word[0].upper() + word[1:] for word in words) or "Block"
-    return f"Block{name}" if name[0].isdigit() else name
+    words = [word for word in folded(name).split("_") if word]
+    name = folded("".join(word[0].upper() + word[1:] for word in words)) or "Block"
+    return name if is_plain(name) else f"Block{name}"
 
 
 def _class_from_scope(part: Part, scope: Path) -> str:

@@ -7,8 +7,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import torch
+
 from workbench import custom
 from workbench.calls import Call, Device, Dtype, Layer
+from workbench.codegen.text import dotted, quoted
+from workbench.errors import ConversionError
 from workbench.ints import Count, Dim, IntOp, Item, Symbol
 from workbench.program import Value
 
@@ -25,6 +30,8 @@ INFIX = {
 PREFIX = {"operator.neg": "-", "operator.invert": "~"}
 _SYMBOLS = dict(INFIX.values())
 _UNARY, _ATOM = 11, 20
+#: Constants that print themselves as source.
+_CONSTANTS = (bool, bytes, torch.dtype, torch.memory_format, torch.layout)
 
 
 class Expressions:
@@ -111,7 +118,7 @@ class Expressions:
             return self._custom(call), _ATOM
         if target.startswith("."):
             inside = self._arguments(args[1:], call.kwargs)
-            return f"{self._tight(args[0])}{target}({inside})", _ATOM
+            return f"{self._tight(args[0])}{dotted(target)}({inside})", _ATOM
         return f"{self._target(target)}({self._arguments(args, call.kwargs)})", _ATOM
 
     def _custom(self, call: Call) -> str:
@@ -129,7 +136,7 @@ class Expressions:
             self.helpers.add(rest)
             return rest
         self.modules.add(head)
-        return target
+        return dotted(target)
 
     def _tight(self, argument: Any) -> str:
         text, level = self._write(argument)
@@ -137,7 +144,7 @@ class Expressions:
 
     def _arguments(self, args: tuple[Any, ...], kwargs: Any) -> str:
         parts = [self.write(argument) for argument in args]
-        parts += [f"{key}={self.write(value)}" for key, value in kwargs.items()]
+        parts += [f"{dotted(key)}={self.write(value)}" for key, value in kwargs.items()]
         return ", ".join(parts)
 
     def _index(self, index: Any) -> str:
@@ -157,14 +164,14 @@ class Expressions:
 
 def literal(value: Any) -> str:
     """A constant as source."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, Dtype):
-        return f"torch.{value.name}"
+        return f"torch.{dotted(value.name)}"
     if isinstance(value, float):
-        if math.isinf(value) or math.isnan(value):
-            return f'float("{value}")'
-        return _short_float(value)
+        return _short_float(float(value)) if math.isfinite(value) else f'float("{float(value)}")'
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+        return quoted(value)
     if isinstance(value, complex):
         return f"complex({literal(value.real)}, {literal(value.imag)})"
     if isinstance(value, slice):
@@ -174,9 +181,21 @@ def literal(value: Any) -> str:
         return f"({inside},)" if len(value) == 1 else f"({inside})"
     if isinstance(value, list):
         return f"[{', '.join(literal(item) for item in value)}]"
+    if isinstance(value, dict):
+        pairs = (f"{literal(key)}: {literal(item)}" for key, item in value.items())
+        return f"{{{', '.join(pairs)}}}"
     if value is Ellipsis:
         return "..."
-    return repr(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return repr(int(value))
+    if value is None or isinstance(value, _CONSTANTS):
+        return repr(value)
+    raise ConversionError(f"a {type(value).__name__} cannot be written into source")
+
+
+def alike(left: Any, right: Any) -> bool:
+    """True for arguments of one type that are written the same: NaN is NaN, 0.0 is not -0.0."""
+    return type(left) is type(right) and (left is right or literal(left) == literal(right))
 
 
 def _short_float(value: float) -> str:

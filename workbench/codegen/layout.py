@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 LIMIT = 100
+_STRING = re.compile(r""" "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' """, re.VERBOSE)
 
 
 def wrap(line: str) -> str:
@@ -37,14 +41,8 @@ def _outermost(line: str) -> tuple[int, int] | None:
     """The widest bracket pair that holds a comma."""
     best: tuple[int, int] | None = None
     stack: list[int] = []
-    quote = ""
-    for position, character in enumerate(line):
-        if quote:
-            if character == quote and line[position - 1] != "\\":
-                quote = ""
-        elif character in "\"'":
-            quote = character
-        elif character in "([{":
+    for position, character in _code(line):
+        if character in "([{":
             stack.append(position)
         elif character in ")]}" and stack:
             start = stack.pop()
@@ -55,14 +53,9 @@ def _outermost(line: str) -> tuple[int, int] | None:
 
 def _split(inside: str) -> list[str]:
     """Pieces between the commas of the outermost level."""
-    pieces, depth, start, quote = [], 0, 0, ""
-    for position, character in enumerate(inside):
-        if quote:
-            if character == quote and inside[position - 1] != "\\":
-                quote = ""
-        elif character in "\"'":
-            quote = character
-        elif character in "([{":
+    pieces, depth, start = [], 0, 0
+    for position, character in _code(inside):
+        if character in "([{":
             depth += 1
         elif character in ")]}":
             depth -= 1
@@ -71,3 +64,12 @@ def _split(inside: str) -> list[str]:
             start = position + 1
     rest = inside[start:].strip()
     return [*pieces, rest] if rest else pieces
+
+
+def _code(text: str) -> Iterator[tuple[int, str]]:
+    """Positions and characters that stand outside strings."""
+    end = 0
+    for string in _STRING.finditer(text):
+        yield from ((place, text[place]) for place in range(end, string.start()))
+        end = string.end()
+    yield from ((place, text[place]) for place in range(end, len(text)))

@@ -8,18 +8,20 @@ from typing import Any
 from workbench import custom
 from workbench.calls import Dtype
 from workbench.codegen.classes import ClassBuilder, GeneratedClass, Made, hoist
-from workbench.codegen.expressions import literal
+from workbench.codegen.expressions import alike, literal
 from workbench.codegen.helpers import helper_source, own_names
 from workbench.codegen.layout import wrap
 from workbench.codegen.plan import make_plan
+from workbench.codegen.text import docstring, dotted, quoted
 from workbench.editing.calls import make_module
+from workbench.identifiers import is_plain
 from workbench.mapping import Mapping, Row
 from workbench.signatures import REQUIRED, signature_of
 
 _SCOPE = '''class Scope(nn.Module):
     """Holds layers under their names; it computes nothing itself."""
 
-    def __init__(self, **parts):
+    def __init__(self, /, **parts):
         super().__init__()
         for name, part in parts.items():
             if isinstance(part, nn.Module):
@@ -29,6 +31,9 @@ _SCOPE = '''class Scope(nn.Module):
             else:
                 self.register_buffer(name, part)
 '''
+_ADDING = {"buffer": "register_buffer", "parameter": "register_parameter"}
+#: Types of arguments that may be left out where they are torch's default.
+_WRITTEN = (bool, int, float, complex, str, tuple, list, type(None))
 _STATISTICS = ("running_mean", "running_var")
 _IMPORTS = {
     "nn": "from torch import nn",
@@ -59,7 +64,7 @@ def generate(mapping: Mapping, header: str, class_name: str = "Model") -> str:
     parts = [_sorted_imports(lines), *([helpers] if helpers else [])]
     parts += [*body, _loading(mapping, class_name)]
     joined = "\n\n\n".join(part.strip("\n") for part in parts)
-    return f'"""{header}"""\n\n{joined}\n'
+    return f"{docstring(header)}\n\n{joined}\n"
 
 
 def _own_code(mapping: Mapping) -> tuple[str, ...]:
@@ -87,12 +92,11 @@ def _class(cls: GeneratedClass) -> str:
         lines += [f"    def __init__({signature}):", "        super().__init__()"]
         for name, made in first.made.items():
             text = _made(made, cls, (name,))
-            if made.kind == "buffer":
-                lines.append(f'        self.register_buffer("{name}", {text})')
-            elif name.isidentifier():
+            if is_plain(name) and made.kind != "buffer":
                 lines.append(f"        self.{name} = {text}")
             else:
-                lines.append(f'        self.add_module("{name}", {text})')
+                add = _ADDING.get(made.kind, "add_module")
+                lines.append(f"        self.{add}({quoted(name)}, {text})")
         lines.append("")
     lines.append(f"    def forward({', '.join(['self', *first.inputs])}):")
     lines += [f"        {line}" for line in first.body]
@@ -119,11 +123,11 @@ def _made(made: Made, cls: GeneratedClass, place: tuple[str, ...]) -> str:
             return f"nn.ModuleList({ordered[0]} for _ in range({len(ordered)}))"
         return f"nn.ModuleList([{', '.join(ordered)}])"
     if made.kind == "dict":
-        inside = ", ".join(f'"{name}": {text}' for name, text in children.items())
+        inside = ", ".join(f"{quoted(name)}: {text}" for name, text in children.items())
         return f"nn.ModuleDict({{{inside}}})"
-    if all(name.isidentifier() for name in children):
+    if all(is_plain(name) for name in children):
         return f"Scope({', '.join(f'{name}={text}' for name, text in children.items())})"
-    inside = ", ".join(f'"{name}": {text}' for name, text in children.items())
+    inside = ", ".join(f"{quoted(name)}: {text}" for name, text in children.items())
     return f"Scope(**{{{inside}}})"
 
 
@@ -145,20 +149,20 @@ def _layer(made: Made, cls: GeneratedClass, place: tuple[str, ...]) -> str:
     parts = []
     for name, given in made.arguments.items():
         hoisted = cls.hoisted.get((place, name))
-        if hoisted is None and name in defaults and _same(defaults[name], given):
+        if hoisted is None and name in defaults and _is_default(defaults[name], given):
             continue
         text = hoisted or literal(given)
-        parts.append(text if name in leading else f"{name}={text}")
+        parts.append(text if name in leading else f"{dotted(name)}={text}")
     target = made.target.removeprefix("fn.").removeprefix(custom.PREFIX)
-    return f"{target}({', '.join(parts)})"
+    return f"{dotted(target)}({', '.join(parts)})"
 
 
-def _same(default: Any, given: Any) -> bool:
-    return type(default) is type(given) and default == given
+def _is_default(default: Any, given: Any) -> bool:
+    return isinstance(default, _WRITTEN) and alike(default, given)
 
 
 def _loading(mapping: Mapping, class_name: str) -> str:
-    ties, frozen = _ties(mapping), _frozen(mapping)
+    ties, frozen = tied_keys(mapping), _frozen(mapping)
     lines = []
     if ties:
         lines.append("# Parameters that Paddle shares between layers: stored once.")
@@ -167,13 +171,13 @@ def _loading(mapping: Mapping, class_name: str) -> str:
         'def load(weights=Path(__file__).with_name("model.safetensors")):',
         '    """The model with its weights, in eval mode."""',
         f"    model = {class_name}()",
-        "    state = load_file(weights)",
+        "    state = {key: tensor.clone() for key, tensor in load_file(weights).items()}",
     ]
     if ties:
         lines.append("    state.update({copy: state[original] for copy, original in TIED.items()})")
     lines.append("    model.load_state_dict(state, assign=True)")
     for copy, original in ties.items():
-        lines.append(f'    _tie(model, "{copy}", "{original}")')
+        lines.append(f"    _tie(model, {quoted(copy)}, {quoted(original)})")
     if frozen:
         lines.append("    # Paddle does not train these.")
         lines.append(f"    for name in {_listed(frozen)}:")
@@ -187,8 +191,8 @@ def _loading(mapping: Mapping, class_name: str) -> str:
     return "\n".join(wrap(line) for line in lines)
 
 
-def _ties(mapping: Mapping) -> dict[str, str]:
-    """State-dict keys that repeat an earlier one: {copy: original}."""
+def tied_keys(mapping: Mapping) -> dict[str, str]:
+    """Keys of parameters that repeat an earlier one, and are not stored: {copy: original}."""
     first: dict[Any, str] = {}
     ties: dict[str, str] = {}
     for key, weight, buffer in state_weights(mapping):
@@ -202,7 +206,7 @@ def _ties(mapping: Mapping) -> dict[str, str]:
 
 
 def _frozen(mapping: Mapping) -> list[str]:
-    ties = _ties(mapping)
+    ties = tied_keys(mapping)
     return [
         key
         for key, weight, buffer in state_weights(mapping)
@@ -229,9 +233,10 @@ def _buffers(row: Row) -> set[str]:
 
 
 def _table(entries: Table[str, str]) -> str:
-    inside = "".join(f'    "{key}": "{value}",\n' for key, value in entries.items())
+    pairs = ((quoted(key), quoted(value)) for key, value in entries.items())
+    inside = "".join(f"    {key}: {value},\n" for key, value in pairs)
     return "{\n" + inside + "}"
 
 
 def _listed(names: list[str]) -> str:
-    return "(" + ", ".join(f'"{name}"' for name in names) + ("," if len(names) == 1 else "") + ")"
+    return "(" + ", ".join(map(quoted, names)) + ("," if len(names) == 1 else "") + ")"

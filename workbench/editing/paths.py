@@ -6,9 +6,8 @@ import keyword
 from collections.abc import Container, Iterable
 from collections.abc import Mapping as Dict
 
-from torch import nn
-
 from workbench.errors import MappingError
+from workbench.identifiers import MODULE_ATTRIBUTES, is_plain
 from workbench.mapping import Mapping, Row
 
 
@@ -43,8 +42,10 @@ def path_problem(new: str, paths: Iterable[str], holders: Container[str] = ()) -
             return f"'{new}' is not a module path; use names and numbers with dots between them"
         if keyword.iskeyword(step):
             return f"'{step}' is a word of Python and cannot name a module"
-        if hasattr(nn.Module, step) or step in ("training", "forward"):
+        if step in MODULE_ATTRIBUTES:
             return f"'{step}' is an attribute of every module and cannot name one"
+        if not (step.isdigit() or is_plain(step)):
+            return f"'{step}' is read by Python as another name"
     seen = 0
     for path in paths:
         if path == new:

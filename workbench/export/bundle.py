@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import platform
 import shutil
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
-import workbench
-from workbench.codegen.source import generate
+from workbench.codegen.source import generate, tied_keys
+from workbench.editing.file import EditFile
+from workbench.edits import apply_changes, changes_of
 from workbench.errors import InputError, PaddleProcessError, RefusedProgramError, WorkbenchError
-from workbench.export import deploy
-from workbench.export.parity import PARITY_TEST
+from workbench.export import deploy, shipped_parity
+from workbench.export.manifest import (
+    make_manifest,
+    read_manifest,
+    sha256,
+    source_files,
+    write_manifest,
+)
+from workbench.export.place import examine, placed
+from workbench.export.trial import try_source
+from workbench.export.verdict import verdict_now
 from workbench.files import LARGEST_TEXT, belongs, read_bytes
+from workbench.paddle_values import PaddleValues
 
 if TYPE_CHECKING:
     from workbench.migration import Migration
@@ -64,30 +69,51 @@ class Bundle:
 def export_bundle(migration: Migration, folder: Path, formats: tuple[str, ...] = ()) -> Bundle:
     """Write the bundle; the folder appears whole or not at all.
 
-    An earlier bundle at the same place is replaced. Raises `InputError` for an unknown format or a
-    folder that holds something else, `ConversionError` when the model cannot be converted. Where
-    a format fails, everything else is written first; then `FormatError` tells why.
+    An earlier bundle at the same place is replaced, and what others put there stays. `model.py` is
+    run in a process of its own first, and must equal the module. Raises `InputError` for an unknown
+    format, a folder that holds something else, or edits in its mapping that this model lacks,
+    `ConversionError` when the model cannot be converted, `TrialError` when the source is not what
+    the module is. Where a format fails, everything else is written first; then `FormatError` tells
+    why.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise InputError(
             f"Unknown format {', '.join(unknown)}.", f"Choose from {', '.join(FORMATS)}."
         )
+    folder = folder.expanduser()
+    _keep_edits(migration, examine(folder))
     migration.convert()
     if migration.verification is None:
         _try_to_verify(migration)
-    with _replacing(folder) as staging:
+    verification = verdict_now(migration)
+    with placed(folder) as staging:
         compared, failed = _write(migration, staging, formats)
     files = {
         str(path.relative_to(folder)): path.stat().st_size
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    verified = migration.verification is not None and migration.verification.passed
+    verified = verification is not None and verification.passed
     bundle = Bundle(folder, files, verified, compared)
     if failed:
         raise FormatError(bundle, failed)
     return bundle
+
+
+def _keep_edits(migration: Migration, folder: Path) -> None:
+    """Raise `InputError` when the bundle's mapping has edits by hand that would be lost."""
+    file = folder / "mapping.yaml"
+    if not file.is_file() or read_manifest(folder)["sha256"].get(file.name) == sha256(file):
+        return
+    changed = f"{file} was changed since it was exported"
+    hint = f"Apply it with --mapping {file} (m.mapping.apply), or move it away to export without."
+    try:
+        found = apply_changes(migration.mapping, EditFile(file).read())
+    except WorkbenchError as error:
+        raise InputError(f"{changed}, and it cannot be read: {error.message}", hint) from error
+    if found.refused or changes_of(found.mapping) != changes_of(migration.mapping):
+        raise InputError(f"{changed}, and this export would lose what it says.", hint)
 
 
 class FormatError(WorkbenchError):
@@ -108,29 +134,6 @@ def _try_to_verify(migration: Migration) -> None:
         migration.verification = None
 
 
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """A staging folder that takes the place of `folder` when all went well."""
-    occupied = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    if occupied and not (folder / "manifest.json").is_file():
-        raise InputError(
-            f"{folder} exists and is not a bundle.", "Choose another folder, or empty this one."
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        yield staging
-        staging.chmod(0o755)
-        old = staging.with_name(f"{staging.name}-old")
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(staging, folder)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-
-
 def _write(
     migration: Migration, folder: Path, formats: tuple[str, ...]
 ) -> tuple[dict[str, str], dict[str, WorkbenchError]]:
@@ -138,8 +141,9 @@ def _write(
     module = migration.convert()
     (folder / "model.py").write_text(generate(migration.mapping, _header(migration)), "utf-8")
     weights = folder / "model.safetensors"
-    save_file(_stored_state(module), weights, metadata={"format": "pt"})
+    save_file(_stored_state(migration, module), weights, metadata={"format": "pt"})
     weights.chmod(0o644)  # safetensors makes it readable by its owner only
+    tried = try_source(migration, folder)
     migration.mapping.save(folder / "mapping.yaml")
     _write_parity(migration, folder)
     for companion in _companions(migration):
@@ -151,10 +155,7 @@ def _write(
             compared[name] = FORMATS[name](migration, folder)
         except WorkbenchError as error:
             failed[name] = error
-    manifest = _manifest(migration, folder) | {"formats": compared}
-    (folder / "manifest.json").write_text(
-        json.dumps(manifest, indent=2, ensure_ascii=False), "utf-8"
-    )
+    write_manifest(folder, make_manifest(migration, folder, tried, compared))
     return compared, failed
 
 
@@ -170,14 +171,17 @@ def _header(migration: Migration) -> str:
     )
 
 
-def _stored_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The state dict without tensors that repeat an earlier one."""
+def _stored_state(migration: Migration, module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The state dict without what `load` ties; every tensor in memory of its own."""
+    tied = tied_keys(migration.mapping)
     seen: set[int] = set()
     state = {}
-    for key, tensor in module.state_dict(keep_vars=True).items():
-        if id(tensor) not in seen:
-            seen.add(id(tensor))
-            state[key] = tensor.detach().contiguous()
+    for key, tensor in module.state_dict().items():
+        if key in tied:
+            continue
+        plain = tensor.cpu().contiguous()
+        state[key] = plain.clone() if plain.data_ptr() in seen else plain
+        seen.add(plain.data_ptr())
     return state
 
 
@@ -189,13 +193,20 @@ def _write_parity(migration: Migration, folder: Path) -> None:
     for number, reference in enumerate(migration.references):
         inputs = {f"in_{i}": array for i, array in enumerate(reference.inputs)}
         np.savez_compressed(folder / "parity" / f"inputs_{number}.npz", **inputs)  # type: ignore[arg-type]
-        outputs = {
-            f"out_{i}": np.asarray(reference.array(value))
-            for i, value in enumerate(migration.program.outputs)
-            if value in reference
-        }
+        values = PaddleValues(migration.program, reference)
+        outputs = {}
+        for i, value in enumerate(migration.program.outputs):
+            tensor = values.get(value)
+            if tensor is not None:
+                outputs[f"out_{i}"] = _stored(tensor, values.is_wider(value))
         np.savez_compressed(folder / "parity" / f"outputs_{number}.npz", **outputs)  # type: ignore[arg-type]
-    (folder / "test_parity.py").write_text(PARITY_TEST, "utf-8")
+    shutil.copy(shipped_parity.__file__, folder / "test_parity.py")
+
+
+def _stored(tensor: torch.Tensor, wider: bool) -> np.ndarray:
+    """An array that `npz` can hold: bfloat16 as its bits; `wider`: Paddle kept float32."""
+    tensor = tensor.bfloat16() if wider else tensor
+    return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
 def _companions(migration: Migration) -> list[Path]:
@@ -215,69 +226,3 @@ def _companions(migration: Migration) -> list[Path]:
         elif path.stat().st_size < _LARGEST_COMPANION:
             found.append(path)
     return found
-
-
-def _manifest(migration: Migration, folder: Path) -> dict[str, Any]:
-    verification = migration.verification
-    program = migration.program
-    return {
-        "format": 1,
-        "tool": f"paddle-torch-workbench {workbench.__version__}",
-        "source": {
-            "origin": Path(migration.origin).name,
-            "sha256": source_files(migration),
-        },
-        "inputs": [_described(value) for value in program.inputs],
-        "outputs": [_described(value) for value in program.outputs],
-        "parameters": sum(int(np.prod(p.shape)) for p in program.parameters.values()),
-        "rewrites": list(migration.rewrites),
-        "versions": versions(migration),
-        "verification": None
-        if verification is None
-        else {
-            "passed": verification.passed,
-            "outcome": verification.outcome,
-            "summary": verification.summary,
-            "runs": [list(run.inputs) for run in verification.runs],
-            "tolerances": [
-                {o.name: o.check.tolerance for o in run.outputs} for run in verification.runs
-            ],
-        },
-        "sha256": {
-            str(path.relative_to(folder)): sha256(path)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        },
-    }
-
-
-def _described(value: Any) -> dict[str, Any]:
-    return {"name": value.label, "dtype": value.dtype, "shape": list(value.shape)}
-
-
-def source_files(migration: Migration) -> dict[str, str]:
-    """The model's own files with their sha256."""
-    files = migration.files
-    if files is None:
-        return {}
-    return {path.name: sha256(path) for path in (files.program, files.params) if path.is_file()}
-
-
-def versions(migration: Migration) -> dict[str, str]:
-    """Versions of what took part."""
-    found = {"python": platform.python_version(), "torch": torch.__version__}
-    if migration.verification is not None:
-        try:
-            found["paddle"] = migration.paddle.ask("version")
-        except PaddleProcessError:
-            found["paddle"] = "not available"
-    return found
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -15,6 +15,8 @@ from workbench.program import Op, Value
 BY_CLASS = {"multiclass_nms3", "matrix_nms"}
 #: Sets of boxes, and how far the overlap of pairs is from the threshold at most.
 SETS, SPREAD = 3, 0.06
+#: So many scores of a picture are above the least one in the third set.
+FEW = 16
 #: Width and height of a box, and how far apart pairs stand, in pixels or shares of the picture.
 _SIDE, _APART = (12.0, 90.0), 200.0
 
@@ -61,11 +63,22 @@ def _pairs(like: torch.Tensor, op: Op, random: torch.Generator) -> torch.Tensor:
 
 
 def _scores(like: torch.Tensor, op: Op, random: torch.Generator, number: int) -> torch.Tensor:
-    """Scores that all differ, most of them above the least one; in one set few are."""
+    """Scores that all differ.
+
+    In the first set they are spread over all classes; in the second one class after another has the
+    highest, so that its own bound on boxes shows; in the third few are above the least score, and
+    these just above, so that no bound on all boxes hides them.
+    """
     least = float(op.attributes.get("score_threshold", 0.0))
     least = least if 0.0 < least < 0.9 else 0.05
-    low = least * 0.5 if number else max(least - 0.02, 0.0)
     order = torch.randperm(like.numel(), generator=random).reshape(like.shape).double()
     places = (order + torch.rand(like.shape, generator=random)) / like.numel()
-    high = 0.99 if number < 2 else min(least * 1.5 + 0.02, 0.99)
-    return (low + (high - low) * places).to(like.dtype)
+    if number == 1 and like.ndim == 3:
+        classes = like.shape[1]
+        turn = torch.arange(classes, dtype=torch.float64).roll(1).reshape(1, -1, 1)
+        places = (places + turn) / classes
+    if number < 2:
+        return (least * 0.5 + (0.99 - least * 0.5) * places).to(like.dtype)
+    few = min(FEW / like[0].numel(), 0.5)
+    above = least * (1 + 0.3 * (places - (1 - few)) / few)
+    return torch.where(places < 1 - few, least * 0.9 * places, above).to(like.dtype)

@@ -60,6 +60,7 @@ def report_content(migration: Migration) -> dict[str, Any]:
         "spread": _spread(verification),
         "operators": _operators(layers),
         "layers": layers,
+        "parameters": _parameters(mapping, verification),
         "changes": [
             {"kind": group.kind, "text": group.text, "rows": [list(row) for row in group.rows]}
             for group in change_groups(mapping)
@@ -184,14 +185,29 @@ def _spread(verification: Verification | None) -> list[dict[str, Any]]:
 
 
 def _layers(mapping: Mapping, verification: Verification | None) -> list[dict[str, Any]]:
-    checks = {layer.path: layer for layer in (verification.layers if verification else ())}
+    checks = _checks(verification)
     rows = [row for row in mapping.walk() if not row.is_parameter]
     return [
         _layer(mapping, number, row, checks.get(row.path)) for number, row in enumerate(rows, 1)
     ]
 
 
-def _layer(mapping: Mapping, number: int, row: Row, check: LayerCheck | None) -> dict[str, Any]:
+def _parameters(mapping: Mapping, verification: Verification | None) -> list[dict[str, Any]]:
+    """Bare parameters that were checked: they are no layers, but one may be the first that differs
+    or have the largest error.
+    """
+    checks = _checks(verification)
+    rows = [row for row in mapping.walk() if row.is_parameter and row.path in checks]
+    return [_layer(mapping, None, row, checks[row.path]) for row in rows]
+
+
+def _checks(verification: Verification | None) -> dict[str, LayerCheck]:
+    return {layer.path: layer for layer in (verification.layers if verification else ())}
+
+
+def _layer(
+    mapping: Mapping, number: int | None, row: Row, check: LayerCheck | None
+) -> dict[str, Any]:
     shape = row.values[0].shape if row.values else ()
     return {
         "number": number,

@@ -35,7 +35,7 @@ def coverage(mapping: Mapping, verification: Verification | None) -> list[Covere
     proven = set(found) - missing
     return [
         Covered(row.path, "proven")
-        if row.path in proven
+        if row.path in proven and row.is_comparable
         else _state(row, found.get(row.path, []), row.path in outer)
         for row in mapping.walk()
         if not row.is_parameter

@@ -16,6 +16,8 @@ import jinja2
 from markupsafe import Markup
 
 from workbench.errors import InputError
+from workbench.export.manifest import note_files
+from workbench.export.verdict import verdict_now
 from workbench.files import write_whole
 from workbench.mapping import STATUSES, Mapping
 from workbench.report import words
@@ -40,11 +42,14 @@ LIMIT = 2_000_000
 def write_report(migration: Migration, path: Path, lang: str = "en") -> Path:
     """Write the report of a migration and its `.json`; returns the path of the HTML file.
 
+    A module that was changed after its verification is judged again first.
     `path` is a file, or an existing folder for `report.html` in it. Files are replaced whole or
     not at all. Raises `InputError` for an unknown language or a path that cannot be written.
     """
     texts = Texts(lang)
     path = _html_path(Path(path))
+    if getattr(migration, "references", ()):
+        verdict_now(migration)
     data = report_content(migration)
     verification = current_verification(migration)
     text = render(migration.mapping, verification, data, texts, json_path(path).name)
@@ -53,6 +58,7 @@ def write_report(migration: Migration, path: Path, lang: str = "en") -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(json_path(path), told)
         write_whole(path, text)
+        note_files(path.parent, path.name, json_path(path).name)
     except OSError as error:
         raise InputError(f"The report cannot be written to {path}: {error.strerror}.") from error
     return path
@@ -87,7 +93,7 @@ def render(
     json_name: str,
 ) -> str:
     """The HTML of the report for its content."""
-    by_path = {layer["path"]: layer for layer in data["layers"]}
+    by_path = {layer["path"]: layer for layer in (*data["layers"], *data["parameters"])}
     checks = {layer.path: layer for layer in (verification.layers if verification else ())}
     graph = _graph(mapping, verification)
     depth = _depth(verification, by_path, texts)
@@ -133,9 +139,9 @@ def _functions(texts: Texts, by_path: dict[str, Any]) -> dict[str, Any]:
     """What the template calls."""
 
     def link(path: str) -> Markup:
-        layer = by_path.get(path)
+        number = by_path.get(path, {}).get("number")
         name = Markup("<code>{}</code>").format(_breakable(path))
-        return Markup('<a href="#l{}">{}</a>').format(layer["number"], name) if layer else name
+        return Markup('<a href="#l{}">{}</a>').format(number, name) if number else name
 
     def word(verdict: str) -> Markup:
         told = f"{words.SIGNS[verdict]} {texts('v_' + verdict)}"
@@ -243,7 +249,7 @@ def _cosine(value: float | None) -> str:
 def _depth(verification: Verification | None, by_path: dict[str, Any], texts: Texts) -> Markup:
     if verification is None:
         return Markup("")
-    anchors = {path: f"l{layer['number']}" for path, layer in by_path.items()}
+    anchors = {path: f"l{layer['number']}" for path, layer in by_path.items() if layer["number"]}
     told = {
         "title": str(texts("s_depth")),
         "exact": str(texts("axis_exact")),

@@ -1,0 +1,153 @@
+"""The manifest of a bundle: what is in it, where it came from, and what was shown of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+import workbench
+from workbench.errors import InputError, PaddleProcessError
+from workbench.files import write_whole
+from workbench.verification import Verification
+
+if TYPE_CHECKING:
+    from workbench.migration import Migration
+
+NAME = "manifest.json"
+FORMAT = "workbench-bundle/2"
+_TOOL = "paddle-torch-workbench "
+#: Formats that earlier versions wrote; such bundles are ours and may be replaced.
+_EARLIER = (1,)
+_LARGEST = 64 << 20
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def make_manifest(
+    migration: Migration, folder: Path, tried: dict[str, Any], formats: dict[str, str]
+) -> dict[str, Any]:
+    """The manifest of the files in `folder`; `tried` says what was compared of the source."""
+    program = migration.program
+    return {
+        "format": FORMAT,
+        "tool": f"{_TOOL}{workbench.__version__}",
+        "source": {
+            "origin": Path(migration.origin).name,
+            "sha256": source_files(migration),
+        },
+        "inputs": [_described(value) for value in program.inputs],
+        "outputs": [_described(value) for value in program.outputs],
+        "parameters": sum(int(np.prod(p.shape)) for p in program.parameters.values()),
+        "rewrites": list(migration.rewrites),
+        "versions": versions(migration),
+        "verification": _told(migration.verification),
+        "model_py": tried,
+        "formats": formats,
+        "sha256": {
+            path.relative_to(folder).as_posix(): sha256(path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        },
+    }
+
+
+def _told(verification: Verification | None) -> dict[str, Any] | None:
+    if verification is None:
+        return None
+    return {
+        "passed": verification.passed,
+        "outcome": verification.outcome,
+        "summary": verification.summary,
+        "runs": [list(run.inputs) for run in verification.runs],
+        "outputs": [
+            [
+                {"name": o.name, "verdict": o.check.verdict, "tolerance": o.check.tolerance}
+                for o in run.outputs
+            ]
+            for run in verification.runs
+        ],
+    }
+
+
+def _described(value: Any) -> dict[str, Any]:
+    return {"name": value.label, "dtype": value.dtype, "shape": list(value.shape)}
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write it whole or not at all."""
+    write_whole(folder / NAME, json.dumps(manifest, indent=2, ensure_ascii=False))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a bundle; raises `InputError` when there is none that we wrote."""
+    path = folder / NAME
+    hint = "A bundle is what `workbench migrate` or `workbench export` writes."
+    try:
+        if not path.is_file() or path.stat().st_size > _LARGEST:
+            raise InputError(f"{folder} has no {NAME} of a bundle.", hint)
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read: {error}.", hint) from error
+    if not _is_ours(found):
+        raise InputError(f"{path} is not the manifest of a bundle.", hint)
+    return dict(found)
+
+
+def is_bundle(folder: Path) -> bool:
+    """True for a folder with a manifest that we wrote."""
+    try:
+        read_manifest(folder)
+    except InputError:
+        return False
+    return True
+
+
+def _is_ours(found: Any) -> bool:
+    return (
+        isinstance(found, dict)
+        and str(found.get("tool", "")).startswith(_TOOL)
+        and found.get("format") in (FORMAT, *_EARLIER)
+        and isinstance(found.get("sha256"), dict)
+        and all(isinstance(d, str) and _DIGEST.fullmatch(d) for d in found["sha256"].values())
+    )
+
+
+def note_files(folder: Path, *names: str) -> None:
+    """Add files that were written into a bundle later; nothing happens where there is none."""
+    try:
+        manifest = read_manifest(folder)
+    except InputError:
+        return
+    manifest["sha256"] |= {name: sha256(folder / name) for name in names}
+    write_manifest(folder, manifest)
+
+
+def source_files(migration: Migration) -> dict[str, str]:
+    """The model's own files with their sha256."""
+    files = migration.files
+    if files is None:
+        return {}
+    return {path.name: sha256(path) for path in (files.program, files.params) if path.is_file()}
+
+
+def versions(migration: Migration) -> dict[str, str]:
+    """Versions of what took part."""
+    found = {"python": platform.python_version(), "torch": torch.__version__}
+    if migration.verification is not None:
+        try:
+            found["paddle"] = migration.paddle.ask("version")
+        except PaddleProcessError:
+            found["paddle"] = "not available"
+    return found
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
