@@ -34,8 +34,8 @@ def test_correct_samples_pass(trial: Trial) -> None:
 
 @pytest.mark.parametrize("place", ["module", "mapping"])
 def test_a_fault_after_conversion_is_found_in_its_row(trial: Trial, place: str) -> None:
-    records = planted(trial, place, 15)
-    assert len(records) > 5
+    records = planted(trial, place, 8)
+    assert len(records) > 3
     assert [one.id for one in records if not (one.found and one.right)] == []
 
 

@@ -343,11 +343,11 @@ def _call_faults(part: Call | Layer) -> Iterator[tuple[str, tuple[str, ...], Cal
             yield "operands swapped", words, replace(part, args=tuple(order))
         if part.target == "operator.add":
             gone = (part.args[0], 0.0)
-            yield "residual dropped", ("dropped",), replace(part, args=gone)
+            yield "residual dropped", ("dropped", "in place of"), replace(part, args=gone)
     for place, arg in enumerate(part.args):
         if isinstance(arg, (tuple, list)) and len(arg) > 1 and isinstance(arg[0], Value):
             turned = put(part, place, type(arg)(arg[::-1]))
-            yield "order of concat", ("order",), turned
+            yield "order of concat", ("order", "in place of"), turned
     if part.target in _TARGETS:
         other = _TARGETS[part.target]
         yield "other function", ("in place of",), replace(part, target=other)

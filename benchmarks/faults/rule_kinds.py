@@ -67,7 +67,7 @@ def numbers(
                 part = put(part, slot.place, type(slot.value)(change(slot.value)))
         return part
 
-    kind(name, *words, ops=ops, single=single)(parts(changed))
+    kind(name, *words, "acts as with", ops=ops, single=single)(parts(changed))
 
 
 def to_bfloat16(number: float) -> float:

@@ -247,3 +247,31 @@ class RTDETR(nn.Layer):
         query = query + self.out((seen * weight).sum(2))
         log = paddle.log(box.clip(1e-5, 1 - 1e-5) / (1 - box.clip(1e-5, 1 - 1e-5)))
         return self.last(query), box + 0.1 * F.tanh(log)
+
+
+@program("detector", image())
+class Rotated(nn.Layer):
+    """Rotated boxes, some thin as needles, suppressed as polygons, as in S2ANet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(conv(3, 16, 3, 2, act=nn.ReLU), conv(16, 16, 3, 2, act=nn.ReLU))
+        self.scores, self.sides = nn.Conv2D(16, 4, 1), nn.Conv2D(16, 5, 1)
+
+    def forward(self, image: Any) -> Any:
+        x = self.stem(image)
+        score = F.sigmoid(self.scores(x)).flatten(2)
+        sides = self.sides(x).flatten(2).transpose([0, 2, 1])
+        centre = priors(x, 4) + sides[..., :2] * 2
+        size = paddle.exp(sides[..., 2:4] * paddle.to_tensor([0.5, 1.5])) * 6
+        half = size.unsqueeze(2) * paddle.to_tensor(
+            [[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]
+        )
+        cos, sin = paddle.cos(sides[..., 4:]), paddle.sin(sides[..., 4:])
+        turned_x = half[..., 0] * cos - half[..., 1] * sin
+        turned_y = half[..., 0] * sin + half[..., 1] * cos
+        corners = paddle.stack([turned_x, turned_y], -1) + centre.unsqueeze(2)
+        kept, count, _ = paddle._C_ops.multiclass_nms3(
+            corners.flatten(2), score, None, 0.05, 2000, 2000, 0.1, True, 1.0, -1
+        )
+        return kept, count
