@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument(
         "--places", default="", help="rule, slip, function, reader, mapping, module, bundle"
     )
-    parser.add_argument("--only", default="*", help="pattern of a fault's id")
+    parser.add_argument("--only", default="*", help="patterns of a fault's id, separated by commas")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")
     parser.add_argument("--table", action="store_true", help="only print the table of the results")
     parser.add_argument("--no-healthy", action="store_true", help="skip the correct programs")
@@ -93,7 +93,7 @@ def run(options: argparse.Namespace, results: Path) -> None:
         folder: [
             name
             for name in ids
-            if fnmatch.fnmatchcase(name, options.only)
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in options.only.split(","))
             and (not places or name.partition(":")[0] in places)
         ]
         for folder, ids in candidates(folders, options.jobs).items()
