@@ -17,7 +17,6 @@ import numpy as np
 
 import workbench as wb
 from benchmarks.models import chosen_models
-from workbench import alone
 from workbench.errors import WorkbenchError
 
 EDGES = np.array([0, *np.logspace(-3, 1, 17)])
@@ -93,7 +92,6 @@ def draw(ratios: dict[str, list[float]], path: Path) -> None:
 
 def main() -> None:
     """Measure all models, print the table, draw the picture."""
-    alone.PLAIN = 0.0
     parser = argparse.ArgumentParser(description="Calibration of the tolerances.")
     parser.add_argument("--picture", type=Path)
     parser.add_argument("models", nargs="*", type=Path)
