@@ -48,10 +48,10 @@ def bundle_faults(migration: wb.Migration) -> Iterator[Fault]:
             "bundle",
             "one weight missing",
             "model.safetensors",
-            ("missing",),
+            ("Missing",),
             lambda _: _weights(_drop),
         )
-        yield Fault("bundle", "module changed after its verdict", "module", ("chang",), _module)
+        yield Fault("bundle", "module changed after its verdict", "module", ("not verified",), _module)
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -192,13 +194,15 @@ class Trial:
     def _export(self, fault: Fault, record: Record) -> None:
         """Verify the correct model, then write a faulty bundle, which should be refused."""
         start = time.perf_counter()
-        migration = self.migration()
+        looker, migration = self.looker, self.migration()
         migration.verify()
-        record.level, record.how = "plain", "another file"
+        record.level, record.how = "plain", "refused"
         with fault.plant(migration), tempfile.TemporaryDirectory() as folder:
             try:
                 written = migration.export(Path(folder) / "bundle")
                 record.found, record.told = "" if written.verified else "default", "not verified"
+                shown = looker.look(loaded(written.folder), ())
+                record.level, record.how, record.size = shown.level, shown.how, shown.size
             except WorkbenchError as error:
                 record.found, record.told = "default", f"{type(error).__name__}: {error}"[:300]
         record.right = bool(record.found)
@@ -229,6 +233,17 @@ class Trial:
                     record.named = any(word.lower() in told for word in fault.words)
                 break
         record.seconds = time.perf_counter() - start
+
+
+def loaded(folder: Path) -> Any:
+    """The model of a bundle, as a user's script loads it."""
+    spec = importlib.util.spec_from_file_location("bundle_model", folder / "model.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module.load().eval()
 
 
 def _accused(verified: Verification) -> list[str]:

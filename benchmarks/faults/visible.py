@@ -143,8 +143,8 @@ class Looker:
         except Exception:  # noqa: BLE001 - not every program runs in float64
             self.values[True] = []
 
-    def look(self, module: fx.GraphModule, paths: Collection[str]) -> Shown:
-        """How a faulty module shows on these inputs."""
+    def look(self, module: nn.Module, paths: Collection[str]) -> Shown:
+        """How a faulty module shows on these inputs; its rows too if it is one that we built."""
         try:
             outputs = [_run(module, feed) for feed in self.feeds]
         except TimeoutError:
@@ -155,7 +155,7 @@ class Looker:
         if size > PLAIN_32:
             return Shown("plain", "output", size)
         for wide in (True, False):
-            if not self.values[wide]:
+            if not self.values[wide] or not isinstance(module, fx.GraphModule):
                 continue
             try:
                 size = self._rows(module, paths, wide)
@@ -198,7 +198,7 @@ def wide_module(module: fx.GraphModule) -> fx.GraphModule:
     return made
 
 
-def _run(module: fx.GraphModule, feed: Sequence[np.ndarray]) -> Any:
+def _run(module: nn.Module, feed: Sequence[np.ndarray]) -> Any:
     with torch.no_grad():
         torch.manual_seed(0)
         found = module(*_tensors(feed))
