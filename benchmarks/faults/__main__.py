@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -87,7 +88,6 @@ def run(options: argparse.Namespace, results: Path) -> None:
     if options.programs:
         patterns = options.programs.split(",")
         folders = [f for f in folders if any(fnmatch.fnmatch(f.name, p) for p in patterns)]
-    done = {line["id"] for line in read(results)}
     places = set(filter(None, options.places.split(",")))
     faults = {
         folder: [
@@ -100,7 +100,16 @@ def run(options: argparse.Namespace, results: Path) -> None:
     }
     print(f"{sum(map(len, faults.values()))} faults fit {len(folders)} programs", file=sys.stderr)
     chosen = sampled(faults, options.sample, options.seed)
-    start = time.perf_counter()
+    while plant(options, results, folders, chosen):
+        print("a process died: the rest goes on in new ones", file=sys.stderr, flush=True)
+
+
+def plant(
+    options: argparse.Namespace, results: Path, folders: list[Path], chosen: dict[Path, set[str]]
+) -> bool:
+    """Run what was not run yet; True when a process died and something is left."""
+    done = {line["id"] for line in read(results)}
+    start, broken = time.perf_counter(), False
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         waiting = {}
         for folder in folders:
@@ -112,13 +121,11 @@ def run(options: argparse.Namespace, results: Path) -> None:
                 waiting[pool.submit(tried, folder, wanted, healthy, results)] = folder.name
         for number, one in enumerate(as_completed(waiting), 1):
             error = one.exception()
+            broken = broken or isinstance(error, BrokenProcessPool)
             told = f"{type(error).__name__}: {error}" if error else f"{one.result()} faults"
-            spent = time.perf_counter() - start
-            print(
-                f"{number}/{len(waiting)} {waiting[one]:24s} {told} {spent:.0f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+            told = f"{number}/{len(waiting)} {waiting[one]:24s} {told}"
+            print(f"{told} {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    return broken and len(read(results)) > len(done)
 
 
 if __name__ == "__main__":

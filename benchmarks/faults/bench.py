@@ -36,6 +36,7 @@ def tried(folder: Path, wanted: set[str], healthy: bool, out: Path) -> int:
                     write(as_line(record))
             for fault in trial.faults():
                 if fault.id in wanted:
+                    write(as_line(trial.begun(fault)))  # what stays if this process dies
                     write(as_line(trial.run(fault)))
                     count += 1
     finally:

@@ -51,7 +51,9 @@ def bundle_faults(migration: wb.Migration) -> Iterator[Fault]:
             ("Missing",),
             lambda _: _weights(_drop),
         )
-        yield Fault("bundle", "module changed after its verdict", "module", ("not verified",), _module)
+        yield Fault(
+            "bundle", "module changed after its verdict", "module", ("not verified",), _module
+        )
 
 
 @contextmanager

@@ -156,6 +156,13 @@ class Trial:
             found.append(record)
         return found
 
+    def begun(self, fault: Fault) -> Record:
+        """A record that says that the fault crashed the process, as long as no other follows."""
+        told = "the process died"
+        return Record(
+            self.name, self.family, fault.place, fault.kind, fault.target, "crashed", told=told
+        )
+
     def run(self, fault: Fault) -> Record:
         """Plant one fault, see whether it shows, and verify the model with it."""
         record = Record(self.name, self.family, fault.place, fault.kind, fault.target)
