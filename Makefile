@@ -6,9 +6,10 @@ MODEL ?= data/digits_classifier
 EXAMPLES ?= 100
 SEED ?= 0
 FAMILIES ?=
+FAULTS ?= 150
 OUT ?= out/$(notdir $(MODEL))
 
-.PHONY: setup migrate test check properties lab lock clean bench
+.PHONY: setup migrate test check properties lab lock clean bench faults
 
 setup: $(VENV)/.ready
 
@@ -35,6 +36,9 @@ properties: setup         ## random cases for all operator families (FAMILIES, E
 
 lab: setup                ## JupyterLab on the first notebook
 	$(BIN)/jupyter lab notebooks/01_migrate_a_model.ipynb
+
+faults: setup             ## plant FAULTS faults in rules, functions, mappings and modules
+	$(BIN)/python -m benchmarks.faults --sample $(FAULTS) --seed $(SEED)
 
 bench: setup              ## compare with the detour; needs the extra `detour`
 	$(BIN)/python -m benchmarks

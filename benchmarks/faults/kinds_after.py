@@ -328,12 +328,12 @@ def _call_faults(part: Call | Layer) -> Iterator[tuple[str, tuple[str, ...], Cal
             if other == value or slot.name in _IDLE or _same_axis(part, slot.name, value, other):
                 continue
             words = (slot.name, "Paddle acts as with", "Paddle gives")
-            yield f"{slot.name} changed", words, _put(part, slot.place, other)
+            yield f"{slot.name} changed", words, put(part, slot.place, other)
     missing = {"approximate": "tanh"} if part.target in ("F.gelu", "nn.GELU") else {}
     for name, value in missing.items():
         given = {slot.name: slot.value for slot in slots(part)}
         other = "none" if given.get(name) == value else value
-        yield "other GELU", ("GELU",), _put(part, name, other)
+        yield "other GELU", ("GELU",), put(part, name, other)
     tensors = [place for place, arg in enumerate(part.args) if isinstance(arg, (Value, Call))]
     if isinstance(part, Call) and len(tensors) == 2 and len(part.args) >= 2:
         order = list(part.args)
@@ -343,11 +343,11 @@ def _call_faults(part: Call | Layer) -> Iterator[tuple[str, tuple[str, ...], Cal
             yield "operands swapped", words, replace(part, args=tuple(order))
         if part.target == "operator.add":
             gone = (part.args[0], 0.0)
-            yield "residual dropped", ("dropped",), replace(part, args=gone)
+            yield "residual dropped", ("dropped", "in place of"), replace(part, args=gone)
     for place, arg in enumerate(part.args):
         if isinstance(arg, (tuple, list)) and len(arg) > 1 and isinstance(arg[0], Value):
-            turned = _put(part, place, type(arg)(arg[::-1]))
-            yield "order of concat", ("order",), turned
+            turned = put(part, place, type(arg)(arg[::-1]))
+            yield "order of concat", ("order", "in place of"), turned
     if part.target in _TARGETS:
         other = _TARGETS[part.target]
         yield "other function", ("in place of",), replace(part, target=other)
@@ -386,7 +386,8 @@ def _other_values(name: str, value: Any) -> Iterator[Any]:
         yield Dtype("float64" if value.name != "float64" else "float32")
 
 
-def _put(part: Call | Layer, place: str | int, value: Any) -> Call | Layer:
+def put(part: Call | Layer, place: str | int, value: Any) -> Call | Layer:
+    """The call with one argument, by its name or its place, replaced."""
     if isinstance(part, Layer):
         return replace(part, arguments={**part.arguments, str(place): value})
     if isinstance(place, int):

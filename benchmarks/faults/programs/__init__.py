@@ -1,0 +1,1 @@
+"""Healthy programs of many families, made by code and exported by Paddle."""
