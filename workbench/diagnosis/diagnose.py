@@ -15,6 +15,7 @@ from torch import fx
 
 from workbench.block_rows import references_of
 from workbench.builder import build_row
+from workbench.checks.closeness import unit_of
 from workbench.diagnosis.confusions import confusions, constants
 from workbench.diagnosis.differences import from_rule, place_of, plain_edit, rule_row
 from workbench.diagnosis.outputs import output_findings
@@ -199,9 +200,17 @@ class _Trial:
                 continue
             if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
                 return True
-            if largest_difference(ours, theirs) > 0.1 * worse:
+            if largest_difference(ours, theirs) > max(0.1 * worse, _rounding(theirs)):
                 return True
         return False
+
+
+def _rounding(theirs: torch.Tensor) -> float:
+    """What float32 may hide of an error that shows in float64."""
+    if not theirs.is_floating_point() or not theirs.numel():
+        return 0.0
+    finite = theirs[torch.isfinite(theirs)].abs()
+    return unit_of(theirs.dtype) * float(finite.max()) if finite.numel() else 0.0
 
 
 def _finding(

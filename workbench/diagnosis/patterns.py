@@ -71,9 +71,13 @@ def _recurrent(mapping: Mapping, row: Row, references: Sequence[Reference]) -> s
     if row.layer is None or not row.target.startswith(("nn.LSTM", "nn.GRU", "nn.RNN")):
         return ""
     try:
-        return recurrent_cause(mapping, row, references)
+        told = recurrent_cause(mapping, row, references)
     except Exception:  # noqa: BLE001 - what cannot run has no pattern
         return ""
+    return told or (
+        "neither gates, directions nor biases explain it: look at the lengths (ignored?), the start "
+        "state and the activation of the gates"
+    )
 
 
 def _relation(ours: torch.Tensor, theirs: torch.Tensor) -> str:
