@@ -16,6 +16,7 @@ from tests.oracle.case import Case, case, f32
 from tests.oracle.check import run_paddle
 from workbench.calls import Call, Dtype, Layer, calls_in
 from workbench.diagnosis import diagnose_all
+from workbench.diagnosis.confusions import confusions
 from workbench.editing.calls import swap
 from workbench.migration import Migration
 from workbench.paddle_side.process import PaddleProcess
@@ -125,3 +126,18 @@ def test_outputs_in_another_order_are_told(opened: Open) -> None:
     found = migration.verify([np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)])
     assert found.failed
     assert "another order" in found.diagnosis[0].cause
+
+
+def test_nothing_is_tried_where_native_code_does_not_look(opened: Open) -> None:
+    """Torchvision's deformable convolution reads beyond its offsets when a setting does not fit."""
+    built = case(
+        "deformable_conv", "paddle.vision.ops.deform_conv2d(x, y, w, stride=1, padding=1)",
+        x=f32(1, 2, 6, 6), y=f32(1, 18, 6, 6), w=f32(3, 2, 3, 3),
+    )  # fmt: skip
+    migration = opened(built)
+    row = next(row for row in migration.mapping if row.ops == ("pd_op.deformable_conv",))
+    assert list(confusions(migration.mapping, row)) == []
+    wrong_rule(migration, "deformable_conv", lambda made: Call("operator.mul", (made, 1.5)))
+    found = migration.verify(list(built.arrays(0).values()))
+    assert [layer.path for layer in found.root_causes] == [row.path]
+    assert "the number 1.5 here, Paddle acts as with 1" in _causes(migration)

@@ -46,6 +46,9 @@ _NUMBERS: dict[str, tuple[float, ...]] = {
     "negative_slope": (0.01, 0.1, 0.2, 0.25, 0.3, 0.02), "alpha": (1.0, 0.01, 0.2),
     "beta": (1.0,), "threshold": (20.0,), "min_val": (-1.0, 0.0), "max_val": (1.0, 6.0),
 }  # fmt: skip
+#: Targets whose native code does not look whether its operands fit: what is tried there may end
+#: the process.
+_UNGUARDED = {"ops.deform_conv2d"}
 _AXES = ("dim", "axis", "dims", "axes", "start_dim", "end_dim")
 _WORDS = {
     "eps": "epsilon", "count_include_pad": "padding counted in the average (Paddle's `exclusive`)",
@@ -62,6 +65,8 @@ def confusions(mapping: Mapping, row: Row) -> Iterator[Candidate]:
         return
     main = main_call(row.call)
     parts = list(calls_in(row.call))
+    if any(part.target in _UNGUARDED for part in parts):
+        return
     yield from _unread(row, main)
     yield from _filled(mapping, row, parts)
     if main is not None:  # settings first: a recurrent layer has hundreds of ways to mix weights

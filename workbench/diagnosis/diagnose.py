@@ -28,6 +28,7 @@ from workbench.judging import worst
 from workbench.mapping import Mapping, Row
 from workbench.paddle_side.reference import Reference
 from workbench.paddle_values import reference_tensor
+from workbench.program import Value
 from workbench.row_runner import RowRunner
 from workbench.rules import DEFAULT, RuleBook
 from workbench.rules.apply import make_mapping
@@ -152,8 +153,14 @@ def _candidates(
     pair = first_pair(mapping, row, references)
     if pair is not None:
         yield from constants(row, *line_between(*pair))
-    yield from structural(row)
+    yield from structural(row, partial(_shape, references))
     yield from confusions(mapping, row)
+
+
+def _shape(references: Sequence[Reference], value: Value) -> tuple[int, ...]:
+    """The sizes that a value had in Paddle; () where it was not recorded."""
+    known = next((one for one in references if value in one), None)
+    return known.array(value).shape if known is not None else ()
 
 
 class _Trial:

@@ -75,8 +75,8 @@ def _recurrent(mapping: Mapping, row: Row, references: Sequence[Reference]) -> s
     except Exception:  # noqa: BLE001 - what cannot run has no pattern
         return ""
     return told or (
-        "neither gates, directions nor biases explain it: look at the lengths (ignored?), the start "
-        "state and the activation of the gates"
+        "neither gates, directions nor biases explain it: look at the lengths (ignored?), the "
+        "start state and the activation of the gates"
     )
 
 

@@ -29,10 +29,9 @@ def relation(row: Row, reference: Reference, ours: torch.Tensor, theirs: torch.T
     def explains(made: torch.Tensor, wanted: torch.Tensor) -> bool:
         return made.shape == wanted.shape and largest_difference(made, wanted) < EXPLAINED * before
 
-    if bool((mine == mine.flatten()[0]).all()) and bool((other != other.flatten()[0]).any()):
-        return (
-            f"our result is {float(mine.flatten()[0]):.6g} throughout: multiplied by 0, or cut off"
-        )
+    first = mine.flatten()[0]
+    if bool((mine == first).all()) and bool((other != other.flatten()[0]).any()):
+        return f"our result is {float(first):.6g} throughout: multiplied by 0, or cut off"
     reads = list(_reads(row, reference))
     for value, read in reads:
         if explains(read, mine):

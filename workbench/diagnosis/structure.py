@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -12,18 +12,22 @@ from workbench.diagnosis.weights import Candidate, swapped
 from workbench.editing.calls import swap
 from workbench.ints import Dim, Symbol
 from workbench.mapping import Row
+from workbench.program import Value
 
 _HALVES = ("float16", "bfloat16")
 
 
-def structural(row: Row) -> Iterator[Candidate]:
-    """Rows that differ from this one in structure, the most likely first."""
+def structural(row: Row, shape: Callable[[Value], tuple[int, ...]]) -> Iterator[Candidate]:
+    """Rows that differ from this one in structure, the most likely first.
+
+    `shape` gives the sizes that a value had in the sample, () where they are not known.
+    """
     if row.blocks:
         yield from _control(row)
         return
     yield from _casts(row)
     yield from _results(row)
-    yield from _sizes(row)
+    yield from _sizes(row, shape)
 
 
 def _control(row: Row) -> Iterator[Candidate]:
@@ -69,10 +73,10 @@ def _results(row: Row) -> Iterator[Candidate]:
         yield Candidate("the results are taken in another order", replace(row, outputs=outputs))
 
 
-def _sizes(row: Row) -> Iterator[Candidate]:
+def _sizes(row: Row, shape: Callable[[Value], tuple[int, ...]]) -> Iterator[Candidate]:
     """A number that is a size of the sample, read from the input instead."""
     sizes = [
-        Dim(value, axis)
+        (Dim(value, axis), shape(value)[axis : axis + 1])
         for value in row.reads
         if not value.parameter
         for axis, size in enumerate(value.shape)
@@ -80,7 +84,7 @@ def _sizes(row: Row) -> Iterator[Candidate]:
     ]
     for part in calls_in(row.call):
         for place, item in _numbers(part):
-            for size in sizes:
+            for size in (size for size, taken in sizes if taken == (item,)):
                 told = (
                     f"the number {item} is fixed, Paddle takes the size of axis {size.axis} of "
                     f"{size.value.label}"
