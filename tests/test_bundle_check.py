@@ -75,9 +75,7 @@ def test_a_bundle_that_holds(bundle: Path, capsys: pytest.CaptureFixture[str]) -
     told = capsys.readouterr().out
     assert "verdict   passed" in told
     assert "added     'notes.txt'" in told
-    assert (
-        told.count("largest difference") == 8
-    )  # five outputs of two runs, of which one a parameter
+    assert told.count("largest difference") == 10  # five outputs of two runs
     assert "report.html" in read_manifest(bundle)["sha256"]
 
 

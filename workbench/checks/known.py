@@ -12,10 +12,11 @@ from workbench.checks.closeness import unit_of
 from workbench.mapping import Row
 from workbench.paddle_values import PaddleValues
 
-#: Settings, slopes, exponents, boxes and angles that the kernels hold in float32.
+#: Settings, slopes, exponents, boxes and angles that the kernels hold in float32. Of these torch
+#: has the slope of hard sigmoid and the constants of SELU exactly, also in a module of one's own.
 _FLOAT32_INSIDE = {
-    "atan2", "dist", "label_smooth", "lp_pool2d", "p_norm", "polygamma", "prior_box", "renorm",
-    "rrelu", "self_dp_attention",
+    "atan2", "dist", "dropout", "hardsigmoid", "label_smooth", "lp_pool2d", "p_norm", "polygamma",
+    "prior_box", "renorm", "rrelu", "self_dp_attention", "selu",
 }  # fmt: skip
 #: Operators that place samples between elements: positions are rounded, which grow with the size.
 _POSITIONS = {

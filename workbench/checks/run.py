@@ -238,7 +238,8 @@ class RunChecks:
         return made if isinstance(made, (tuple, list)) else (made,)
 
     def _end(self, number: int, value: Value, returned: Any, real: AsRun) -> Check:
-        if returned is None:
+        maker = self.makers.get(value)
+        if returned is None or (maker is not None and not maker.is_comparable):
             return _UNCHECKED
         if isinstance(returned, Exception):
             return Check("wrong", problem=first_line(returned))

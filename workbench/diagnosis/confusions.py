@@ -176,6 +176,7 @@ def _guesses(
 def _lists(value: Any) -> Iterator[Any]:
     kind = type(value)
     yield kind(value[::-1])
+    yield kind(-item for item in value)
     for step in (1, -1):
         yield kind(item + step for item in value)
         for place in range(len(value)):

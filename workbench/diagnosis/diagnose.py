@@ -68,11 +68,28 @@ def diagnose_all(
     for layer in verification.root_causes[:LAYERS]:
         row = mapping[layer.path]
         probed = None if layer.alone.failed else (probes or {}).get(row.path)
-        values = probed or references_of(mapping, row.path, references)
+        failing = _failing_first(verification, layer.path, references)
+        values = probed or references_of(mapping, row.path, failing)
         found += _findings(mapping, row, values, changes.get(row.path, ""), made, module)
         if row.blocks and not any(one.path == row.path for one in found):
             found.append(_finding(row, LOOP, layer.own, None, None, "pattern"))
     return (*found, *output_findings(mapping, verification, references))
+
+
+def _failing_first(
+    verification: Verification, path: str, references: Sequence[Reference]
+) -> list[Reference]:
+    """The references of runs in which a layer fails, then the others: a fault may show at one size
+    only.
+    """
+    if len(verification.runs) != len(references):
+        return list(references)
+    failed = [
+        any(layer.path == path and layer.alone.failed for layer in run.layers)
+        for run in verification.runs
+    ]
+    order = sorted(range(len(references)), key=lambda number: not failed[number])
+    return [references[number] for number in order]
 
 
 def diagnose(

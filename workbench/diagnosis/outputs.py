@@ -23,7 +23,7 @@ def output_findings(
         if not output.check.failed or number not in reference.fetched:
             continue
         made = _maker(mapping, reference, number)
-        if made is None or made == mapping.program.outputs[number]:
+        if made == mapping.program.outputs[number]:
             continue
         error = output.check.error
         yield Finding(
@@ -44,8 +44,13 @@ def _maker(mapping: Mapping, reference: Reference, number: int) -> Value | None:
     return None
 
 
-def _told(mapping: Mapping, number: int, made: Value) -> str:
+def _told(mapping: Mapping, number: int, made: Value | None) -> str:
     outputs = mapping.program.outputs
+    if made is None:
+        return (
+            f"output {number} of the file is made of ours by what was left out, a last softmax "
+            "perhaps, or is no value of this program"
+        )
     if made in outputs:
         place = outputs.index(made)
         return (
