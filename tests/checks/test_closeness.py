@@ -34,6 +34,8 @@ def test_a_group_begins_where_magnitudes_are_far_apart() -> None:
     assert 0.5 < low < 2
     assert high == pytest.approx(1e9)
     assert groups_of(torch.zeros(5)).scales == (0.0,)
+    huge = torch.full((5,), 1.7e308, dtype=torch.float64)
+    assert not judge(huge * (1 - 1e-12), huge, EXACT).failed
 
 
 def test_what_is_nothing_beside_the_rest_is_not_compared() -> None:

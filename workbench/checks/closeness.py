@@ -26,6 +26,8 @@ WRONG = 10.0
 _SAMPLE = 1024
 #: Groups are this many powers of two apart.
 _GAP = 10.0
+#: Powers of two from here on overflow.
+_LARGEST = 1023.0
 #: What is this much smaller than other values of the tensor counts as nothing beside them (Paddle's
 #: softmax gives 1e-28 where a mask hides a place, torch's 0); numbers from `_MASK` on are masks,
 #: beside which nothing counts as small.
@@ -75,7 +77,7 @@ def groups_of(reference: torch.Tensor) -> Groups:
         finite = flat[torch.isfinite(flat)].abs()
         largest = float(finite.max()) if finite.numel() else 0.0
         return Groups((0.0,), (largest,))
-    exponents = np.sort(np.log2(sample))
+    exponents = np.sort(np.minimum(np.log2(sample), _LARGEST))
     cuts = np.flatnonzero(np.diff(exponents) > _GAP) + 1
     parts = np.split(exponents, cuts)
     edges = (0.0, *(float(2.0 ** (part[0] - _GAP / 2)) for part in parts[1:]))

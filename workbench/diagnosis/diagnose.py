@@ -20,7 +20,7 @@ from workbench.diagnosis.confusions import confusions, constants
 from workbench.diagnosis.differences import from_rule, place_of, plain_edit, rule_row
 from workbench.diagnosis.outputs import output_findings
 from workbench.diagnosis.patterns import first_pair, line_between, pattern
-from workbench.diagnosis.structure import structural
+from workbench.diagnosis.structure import own_settings, structural
 from workbench.diagnosis.weights import Candidate
 from workbench.errors import WorkbenchError
 from workbench.integrity import check_integrity
@@ -172,6 +172,7 @@ def _candidates(
         yield from constants(row, *line_between(*pair))
     yield from structural(row, partial(_shape, references))
     yield from confusions(mapping, row)
+    yield from own_settings(row)
 
 
 def _shape(references: Sequence[Reference], value: Value) -> tuple[int, ...]:

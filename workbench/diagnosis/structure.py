@@ -26,18 +26,15 @@ def structural(row: Row, shape: Callable[[Value], tuple[int, ...]]) -> Iterator[
         yield from _control(row)
         return
     yield from _casts(row)
-    yield from _own_settings(row)
     yield from _results(row)
     yield from _sizes(row, shape)
 
 
-def _own_settings(row: Row) -> Iterator[Candidate]:
+def own_settings(row: Row) -> Iterator[Candidate]:
     """A convolution with all of the operator's own settings: two may be wrong together."""
-    layer = row.layer
-    op = (
-        next((op for op in (row.op, *row.op.merged) if "conv" in op.name), None) if row.op else None
-    )
-    if layer is None or op is None or not layer.target.startswith("nn.Conv"):
+    layer, merged = row.layer, (row.op, *row.op.merged) if row.op else ()
+    op = next((op for op in merged if "conv" in op.name), None)
+    if layer is None or op is None or layer.target != "nn.Conv2d":
         return
     told = {"padding": "paddings", "dilation": "dilations", "stride": "strides"}
     own = {
@@ -45,7 +42,7 @@ def _own_settings(row: Row) -> Iterator[Candidate]:
         for name, key in told.items()
         if isinstance(op.attributes.get(key), tuple)
     }
-    if any(len(value) != layer.target.count("2d") * 2 for value in own.values()):
+    if any(len(value) != 2 for value in own.values()):  # paddings of four sides
         return
     changed = replace(layer, arguments={**layer.arguments, **own})
     shown = ", ".join(f"{name} {value}" for name, value in own.items())
