@@ -36,7 +36,7 @@ class RuleChecks:
     """What a run in float64 showed: a check for each row and for each value that was compared.
 
     `unable` tells of rows that do not run in float64, or whose values Paddle did not compute in
-    it: what they are worth is for the program's own dtypes to say. `coarse` are rows compared to
+    it: what they are worth is for the program's own dtypes to say. `coarse` are rows that agree to
     float32's precision only, since Paddle computes partly in it or since they have another form in
     float64.
     """
@@ -97,7 +97,8 @@ class _Run:
             self._go_on(row)
         self.found.values |= checks
         check = worst(checks.values())
-        if self._coarse(row):
+        exact = check.error is not None and check.error.relative <= EXACT
+        if self._coarse(row) and not exact:
             self.found.coarse[row.path] = self._coarse(row)
         if check.failed and row.path in self.loose:
             self.found.unable[row.path] = self.loose[row.path]
