@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from tests.oracle.check import run_paddle
 from tests.small_programs import ProgramMaker
 from workbench import revealing, verify
 from workbench.errors import PaddleProcessError
+from workbench.mapping import Mapping
 from workbench.paddle_side.process import PaddleProcess
-from workbench.program import Program
+from workbench.program import Block, Op, Program, Value
 from workbench.revealing import Sample, revealing_inputs
 
 
@@ -121,3 +123,17 @@ def test_torch_is_not_blamed_for_refusing_an_empty_tensor(
         found = migration.verify([np.zeros((2, 3, 0), np.float32)])
         assert found.outcome == "not proven"
         assert any("empty tensor" in layer.alone.problem for layer in found.layers)
+
+
+def test_half_precision_that_a_cpu_lacks_is_not_blamed_on_the_inputs() -> None:
+    """Paddle's answer stands for any operator without a float16 kernel."""
+    value = Value(1, (-1, 4), "float16", "x")
+    made = Value(2, (-1, 4), "float16")
+    op = Op("pd_op.tanh", {"x": value}, {"out": made}, {}, "1")
+    program = Program(Block((), (op,), (made,)), (value,), (made,), {})
+    error = PaddleProcessError("Paddle failed on 'run': no kernel")
+    told = verify._refused(Mapping(program, ()), error, "sample inputs [2, 4]")
+    assert "float16" in told.message
+    assert "float32" in told.hint
+    wide = replace(program, block=Block((), (), (value,)), outputs=(value,))
+    assert "sample inputs do not suit" in verify._refused(Mapping(wide, ()), error, "").hint

@@ -96,8 +96,22 @@ def _recorded(
             taken.append((sample, reference))
             largest = max(largest, reference.nbytes)
     if refused is not None and not taken:
-        raise PaddleProcessError(f"{refused.message}\nInputs were {told}.", GIVE_INPUTS)
+        raise _refused(mapping, refused, told)
     return taken, [*left_out, *records.notes]
+
+
+def _refused(mapping: Mapping, error: PaddleProcessError, told: str) -> PaddleProcessError:
+    """Why Paddle took none of our inputs: they do not fit, or its CPU build lacks the dtype."""
+    dtypes = {value.dtype for op in mapping.program.walk() for value in op.outputs.values()}
+    halves = " and ".join(sorted(dtypes & {"float16", "bfloat16"}))
+    if not halves:
+        return PaddleProcessError(f"{error.message}\nInputs were {told}.", GIVE_INPUTS)
+    return PaddleProcessError(
+        f"The program computes in {halves}, for which Paddle has few kernels on a CPU.\n"
+        f"{error.message}\nInputs were {told}.",
+        "Export the model in float32 and verify that: the rules are the same. The conversion "
+        "itself does not need it; m.export writes it, unverified.",
+    )
 
 
 def _free() -> int:
