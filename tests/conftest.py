@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes share two co
 
 import pytest
 
+import workbench as wb
+from tests.oracle.case import Case
+from tests.oracle.check import run_paddle
 from workbench.migration import Migration
 from workbench.paddle_side.process import PaddleProcess
 from workbench.report.content import report_content
@@ -59,3 +62,18 @@ def _every_report(monkeypatch: pytest.MonkeyPatch) -> None:
         return found
 
     monkeypatch.setattr(Migration, "verify", rendered)
+
+
+@pytest.fixture
+def opened(
+    oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+) -> Callable[[Case], wb.Migration]:
+    """Export a case and open it."""
+
+    def open_(exported: Case) -> wb.Migration:
+        run_paddle(exported, oracle, tmp_path)
+        migration = wb.load(tmp_path)
+        migration._process = worker
+        return migration
+
+    return open_

@@ -4,38 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import workbench as wb
 from tests.checks.test_twin import wrong_rule
 from tests.oracle.case import Case, case, f32
-from tests.oracle.check import run_paddle
 from workbench.calls import Call, Dtype, Layer, calls_in
 from workbench.diagnosis import diagnose_all
 from workbench.diagnosis.confusions import confusions
 from workbench.editing.calls import swap
 from workbench.migration import Migration
-from workbench.paddle_side.process import PaddleProcess
 
 Open = Callable[[Case], Migration]
 Change = Callable[[Any], Any]
-
-
-@pytest.fixture
-def opened(oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path) -> Open:
-    """Export a case and open it."""
-
-    def open_(exported: Case) -> Migration:
-        run_paddle(exported, oracle, tmp_path)
-        migration = wb.load(tmp_path)
-        migration._process = worker
-        return migration
-
-    return open_
 
 
 def _first(made: Call | Layer) -> Any:

@@ -12,7 +12,6 @@ import torch
 
 import workbench as wb
 from tests.oracle.case import Case, case, f32, i64, values
-from tests.oracle.check import run_paddle
 from workbench.calls import Call
 from workbench.errors import PaddleProcessError
 from workbench.mapping import Row
@@ -40,19 +39,6 @@ BRANCH = case(
 )  # fmt: skip
 #: No input of the model makes the clip reach its bounds.
 BOUND = case("clip", "paddle.clip(F.sigmoid(x) * 2, -3.0, 5.0) + 1", x=f32("B", 6))
-
-
-@pytest.fixture
-def opened(oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path) -> Open:
-    """Export a case and load it."""
-
-    def load(exported: Case) -> wb.Migration:
-        run_paddle(exported, oracle, tmp_path)
-        migration = wb.load(tmp_path)
-        migration._process = worker
-        return migration
-
-    return load
 
 
 def _inputs(exported: Case) -> list[np.ndarray]:

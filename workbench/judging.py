@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from workbench.checks.closeness import WRONG, misfit
 from workbench.statistics import (
     ErrorStats,
     Magnitude,
@@ -22,8 +23,6 @@ from workbench.verification import VERDICTS, Check
 NOISE_FACTOR = 8.0
 #: Rounding that even a single operation is allowed, in units of the dtype's epsilon at full scale.
 EPSILONS = 8.0
-#: Beyond this many tolerances a difference is *wrong*, below *suspicious*.
-WRONG = 10.0
 
 #: A reference whose largest magnitude is below this proves nothing.
 VANISHING = 1e-10
@@ -58,7 +57,7 @@ def compare(
     """
     if theirs is None or not isinstance(ours, torch.Tensor):
         return Check("unchecked")
-    problem = _misfit(ours, theirs)
+    problem = misfit(ours, theirs)
     if problem:
         return Check("wrong", problem=problem)
     return compare_again(error_stats(ours, theirs, size), ours, other, least)
@@ -136,14 +135,6 @@ def resized(ours: Any, moved: Any) -> bool:
     """True when rounding gave the value another shape."""
     both = isinstance(ours, torch.Tensor) and isinstance(moved, torch.Tensor)
     return both and ours.shape != moved.shape
-
-
-def _misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:
-    if tuple(ours.shape) != tuple(theirs.shape):
-        return f"shape {list(ours.shape)}, Paddle has {list(theirs.shape)}"
-    if ours.dtype != theirs.dtype:
-        return f"dtype {ours.dtype}, Paddle has {theirs.dtype}"
-    return ""
 
 
 def _noise(ours: torch.Tensor, other: Any) -> float | None:

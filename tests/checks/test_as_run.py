@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
-import workbench as wb
 from tests.oracle.case import Case, case, f32
-from tests.oracle.check import run_paddle
 from workbench.checks.as_run import DECIDED
 from workbench.migration import Migration
-from workbench.paddle_side.process import PaddleProcess
 
 #: Twenty layers that pass errors on, and then what is left of two nearly equal numbers.
 CANCELS = (
@@ -23,19 +18,6 @@ CANCELS = (
 )
 
 Open = Callable[[Case], Migration]
-
-
-@pytest.fixture
-def opened(oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path) -> Open:
-    """Export a case and open it."""
-
-    def open_(exported: Case) -> Migration:
-        run_paddle(exported, oracle, tmp_path)
-        migration = wb.load(tmp_path)
-        migration._process = worker
-        return migration
-
-    return open_
 
 
 def test_rounding_that_a_layer_enlarges_is_paddles_own_too(opened: Open) -> None:
