@@ -90,13 +90,6 @@ def judge(error: ErrorStats, noise: float, dtype: torch.dtype) -> Check:
     return Check(verdict, error, tolerance, noise)
 
 
-def excused(check: Check, why: str) -> Check:
-    """A failed check without its verdict; any other as it is."""
-    if not check.failed:
-        return check
-    return Check("unchecked", check.error, problem=why, cause="excused")
-
-
 def amplified(check: Check, dtype: torch.dtype) -> Check:
     """No verdict on an output that rounding alone moves by much of its scale."""
     if check.verdict != "rounding" or check.error is None or not check.error.scale:
@@ -129,12 +122,6 @@ def health_of(reference: torch.Tensor, size: Magnitude | None = None) -> tuple[s
 def decides(ops: Iterable[str]) -> bool:
     """True for operators that turn numbers into decisions."""
     return any(name.partition(".")[2].rstrip("_") in DECISIONS for name in ops)
-
-
-def resized(ours: Any, moved: Any) -> bool:
-    """True when rounding gave the value another shape."""
-    both = isinstance(ours, torch.Tensor) and isinstance(moved, torch.Tensor)
-    return both and ours.shape != moved.shape
 
 
 def _noise(ours: torch.Tensor, other: Any) -> float | None:

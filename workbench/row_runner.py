@@ -55,11 +55,6 @@ class RowRunner:
         value = node.meta.get("value")
         return value if isinstance(value, Value) else None
 
-    def layers(self, row: str) -> list[nn.Module]:
-        """The modules that a row calls."""
-        calls = (node for node in self.rows.get(row, ()) if node.op == "call_module")
-        return [self.modules[str(node.target)] for node in calls]
-
     def _last_uses(self) -> dict[str, list[fx.Node]]:
         """For each row, the nodes that no later row reads."""
         seen: set[fx.Node] = set()

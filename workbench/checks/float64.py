@@ -91,15 +91,16 @@ class _Run:
             self._cannot(row, error)
             return
         checks = {value: self._check(row, value, made.get(value)) for value in row.values}
+        coarse = self._coarse(row)
         if any(check.failed for check in checks.values()):
             checks = self._alone(row, checks)
-        elif self._coarse(row):
+        elif coarse:
             self._go_on(row)
         self.found.values |= checks
         check = worst(checks.values())
         exact = check.error is not None and check.error.relative <= EXACT
-        if self._coarse(row) and not exact:
-            self.found.coarse[row.path] = self._coarse(row)
+        if coarse and not exact:
+            self.found.coarse[row.path] = coarse
         if check.failed and row.path in self.loose:
             self.found.unable[row.path] = self.loose[row.path]
         if check.verdict != "unchecked" and any(map(self.paddles.is_narrow, row.values)):
