@@ -17,7 +17,7 @@ import numpy as np
 
 import workbench as wb
 from benchmarks.models import chosen_models
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 
 EDGES = np.array([0, *np.logspace(-3, 1, 17)])
 

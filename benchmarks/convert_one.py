@@ -48,8 +48,7 @@ def warm(which: str) -> None:
     import torch  # noqa: F401
 
     if which == "ours":
-        import workbench.builder
-        import workbench.rules  # noqa: F401
+        import workbench.sources.paddle.rules  # noqa: F401
     else:
         import onnx2torch  # noqa: F401
         import paddle  # noqa: F401

@@ -20,12 +20,12 @@ import torch
 
 import workbench as wb
 from benchmarks.models import chosen_models
-from workbench.inputs import input_sets
-from workbench.migration import Migration
-from workbench.paddle_side.predict import predict
-from workbench.paddle_side.reference import record
-from workbench.verify import check_references
-from workbench.weights import as_tensor
+from workbench.app.migration import Migration
+from workbench.checks.layers.verify import check_references
+from workbench.checks.values.inputs import input_sets
+from workbench.sources.paddle.client.predict import predict
+from workbench.sources.paddle.client.reference import record
+from workbench.targets.pytorch.weights import as_tensor
 
 
 def in_turn(repeat: int, *works: Callable[[], object], clock: Callable[[], float]) -> list[float]:

@@ -24,8 +24,8 @@ import workbench as wb
 from tests.cases import all_cases
 from tests.oracle.case import Case
 from tests.oracle.check import run_paddle
-from workbench.errors import WorkbenchError
-from workbench.paddle_side.process import PaddleProcess
+from workbench.core.errors import WorkbenchError
+from workbench.sources.paddle.client.process import PaddleProcess
 
 
 def in_dtype(case: Case, dtype: str) -> Iterator[Case]:

@@ -14,11 +14,11 @@ import pytest
 import workbench as wb
 from tests.oracle.case import Case
 from tests.oracle.check import run_paddle
-from workbench.migration import Migration
-from workbench.paddle_side.process import PaddleProcess
+from workbench.app.migration import Migration
 from workbench.report.content import report_content
 from workbench.report.report import render
 from workbench.report.texts import Texts
+from workbench.sources.paddle.client.process import PaddleProcess
 
 DATA = Path(__file__).parents[1] / "data"
 SAMPLES = ("digits_classifier", "crnn_recognizer", "transformer_encoder", "legacy_classifier")

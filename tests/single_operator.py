@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.builder import build
-from workbench.ints import Known
-from workbench.program import Block, Op, Program, Value
-from workbench.rules.apply import make_mapping
-from workbench.schema import signature
+from workbench.conversion.apply import make_mapping
+from workbench.core.integers import Known
+from workbench.core.program import Block, Op, Program
+from workbench.core.values import Value
+from workbench.sources.paddle.signatures import signature
+from workbench.targets.pytorch.builder import build
 
 #: Both outputs are asked for.
 _TWO_OUTPUTS = {"pd_op.fake_channel_wise_quantize_abs_max"}

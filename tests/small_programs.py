@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from workbench import rules
-from workbench.mapping import Mapping
-from workbench.program import Block, Op, Parameter, Program, Value
-from workbench.rules.apply import make_mapping
+from workbench.conversion.apply import make_mapping
+from workbench.core.mapping import Mapping
+from workbench.core.program import Block, Op, Parameter, Program
+from workbench.core.values import Value
+from workbench.sources.paddle import rules
 
 assert rules.DEFAULT.names()
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 import workbench as wb
 from tests.oracle.accelerator import moved
-from workbench.codegen.source import generate
-from workbench.inputs import sample_inputs
+from workbench.checks.values.inputs import sample_inputs
+from workbench.targets.pytorch.codegen.source import generate
 
 
 class Forward(nn.Module):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from workbench.errors import PaddleProcessError
+from workbench.core.errors import PaddleProcessError
 from workbench.export.bundle_check import check_bundle
-from workbench.paddle_side.process import PaddleProcess
+from workbench.sources.paddle.client.process import PaddleProcess
 
 #: Network → for each input: declared shape, shapes of two runs; a float shape has float32 values.
 NETWORKS: dict[str, list[tuple[list[int], list[Any], str]]] = {

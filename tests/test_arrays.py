@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from workbench.builder import build
-from workbench.program import ARRAY, Block, Op, Program, Value
-from workbench.rules.apply import make_mapping
+from workbench.conversion.apply import make_mapping
+from workbench.core.program import Block, Op, Program
+from workbench.core.values import ARRAY, Value
+from workbench.targets.pytorch.builder import build
 
 
 def test_pop_changes_the_array() -> None:

@@ -12,10 +12,10 @@ from torch import nn
 import workbench as wb
 from tests.oracle.case import case, f32
 from tests.test_gradients import _exported
-from workbench.batch_norm import batch_norms
-from workbench.errors import InputError
-from workbench.migration import Migration
-from workbench.paddle_side.process import PaddleProcess
+from workbench.app.migration import Migration
+from workbench.checks.gradients.batch_norm import batch_norms
+from workbench.core.errors import InputError
+from workbench.sources.paddle.client.process import PaddleProcess
 
 
 @pytest.fixture

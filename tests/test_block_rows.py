@@ -12,9 +12,10 @@ import workbench as wb
 from tests.cases.control_flow import CASES
 from tests.oracle.case import Case, case, f32
 from tests.oracle.check import run_paddle
-from workbench.mapping import Mapping, Row, walk_rows
-from workbench.paddle_side.process import PaddleProcess
-from workbench.verification import LayerCheck, Verification
+from workbench.checks.results.checks import LayerCheck
+from workbench.checks.results.verification import Verification
+from workbench.core.mapping import Mapping, Row, walk_rows
+from workbench.sources.paddle.client.process import PaddleProcess
 
 LOOP = """
 y = x

@@ -15,11 +15,11 @@ import torch
 import workbench as wb
 from tests.oracle.case import case, f32, i64
 from tests.oracle.check import run_paddle
-from workbench.cli import main
-from workbench.errors import InputError
+from workbench.app.cli import main
+from workbench.core.errors import InputError
 from workbench.export.manifest import read_manifest, sha256, write_manifest
 from workbench.export.shipped_parity import compare
-from workbench.paddle_side.process import PaddleProcess
+from workbench.sources.paddle.client.process import PaddleProcess
 
 MODEL = case(
     "", "y, paddle.log(y - 1), m.weight, n + 1", setup="y = m(x)", x=f32("B", 4), n=i64("B"),

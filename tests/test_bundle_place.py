@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.export import place
 from workbench.export.manifest import FORMAT, sha256, write_manifest
 from workbench.export.place import examine, placed

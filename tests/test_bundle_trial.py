@@ -16,7 +16,7 @@ from tests.oracle.check import run_paddle
 from workbench.export import bundle as bundles
 from workbench.export import trial
 from workbench.export.trial import TrialError, difference
-from workbench.paddle_side.process import PaddleProcess
+from workbench.sources.paddle.client.process import PaddleProcess
 
 SMALL = case(
     "", "F.softmax(fc(F.relu(bn(conv(x))).mean([2, 3])))", x=f32("B", 3, 8, 8),

@@ -11,11 +11,11 @@ import pytest
 
 from tests.checks.test_twin import wrong_rule
 from tests.oracle.case import Case, case, f32
-from workbench.calls import Call, Dtype, Layer, calls_in
-from workbench.diagnosis import diagnose_all
-from workbench.diagnosis.confusions import confusions
+from workbench.app.migration import Migration
+from workbench.checks.diagnosis import diagnose_all
+from workbench.checks.diagnosis.confusions import confusions
+from workbench.core.calls import Call, Dtype, Layer, calls_in
 from workbench.editing.calls import swap
-from workbench.migration import Migration
 
 Open = Callable[[Case], Migration]
 Change = Callable[[Any], Any]

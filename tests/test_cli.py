@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.cli import main
+from workbench.app.cli import main
 
 
 def test_migrate_writes_bundle_and_report(

@@ -11,13 +11,13 @@ import torch
 
 import workbench as wb
 from tests.conftest import SAMPLES
-from workbench.calls import Call
-from workbench.codegen.expressions import Expressions, literal
-from workbench.codegen.layout import LIMIT, wrap
-from workbench.codegen.source import generate
-from workbench.inputs import sample_inputs
-from workbench.program import Value
-from workbench.weights import as_tensor
+from workbench.checks.values.inputs import sample_inputs
+from workbench.core.calls import Call
+from workbench.core.values import Value
+from workbench.targets.pytorch.codegen.expressions import Expressions, literal
+from workbench.targets.pytorch.codegen.layout import LIMIT, wrap
+from workbench.targets.pytorch.codegen.source import generate
+from workbench.targets.pytorch.weights import as_tensor
 
 
 def execute(source: str, folder: Path) -> ModuleType:

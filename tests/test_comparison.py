@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.report.samples import HOSTILE, check, model, verified, with_health
-from workbench.errors import InputError
-from workbench.verification import Check, Verification
+from workbench.checks.results.checks import Check
+from workbench.checks.results.verification import Verification
+from workbench.core.errors import InputError
 
 NAMES = [f"block.{number}" for number in range(7)]
 

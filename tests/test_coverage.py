@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from tests.small_programs import ProgramMaker, branching
-from workbench.builder import build
-from workbench.coverage import Gap, find_gaps
-from workbench.mapping import Mapping
-from workbench.paddle_side.reference import Reference
+from workbench.checks.values.gaps import Gap, find_gaps
+from workbench.core.mapping import Mapping
+from workbench.sources.reference import Reference
+from workbench.targets.pytorch.builder import build
 
 
 def _recorded(mapping: Mapping, folder: Path, *inputs: np.ndarray) -> Reference:

@@ -15,10 +15,10 @@ import torch.nn.functional as F  # noqa: N812 - the field's own name
 from torch import nn
 
 import workbench as wb
-from workbench import custom
-from workbench.codegen.source import generate
-from workbench.errors import ConversionError, MappingError
-from workbench.migration import Migration
+from workbench.app.migration import Migration
+from workbench.core.errors import ConversionError, MappingError
+from workbench.targets.pytorch import custom
+from workbench.targets.pytorch.codegen.source import generate
 
 SIX = 6.0
 TABLE = torch.ones(3)
@@ -179,7 +179,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(
 
 def test_rows_that_cannot_run_as_one_are_refused(migration: Migration) -> None:
     """Two scopes side by side, of which the second needs the first, are no scope of their own."""
-    from workbench.replacing import _check_order
+    from workbench.editing.replacing import _check_order
 
     rows = [row for row in migration.mapping.rows if not row.is_parameter]
     with pytest.raises(MappingError, match="cannot run as one"):

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torchvision import ops
 
-from workbench import functions as fn
-from workbench.functions.detection import polygon_iou
+from workbench.targets.pytorch import functions as fn
+from workbench.targets.pytorch.functions.detection import polygon_iou
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the tracer warns of every branch
 AUTO = torch.export.Dim.AUTO  # type: ignore[attr-defined]

@@ -13,12 +13,12 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 import workbench as wb
-from workbench.calls import Call, Layer, Permuted
-from workbench.diagnosis import diagnose
-from workbench.diagnosis.patterns import _relation
-from workbench.mapping import Mapping, Row
-from workbench.tensor_changes import tensor_difference
-from workbench.verification import Finding
+from workbench.checks.diagnosis import diagnose
+from workbench.checks.diagnosis.patterns import _relation
+from workbench.checks.results.checks import Finding
+from workbench.checks.values.tensor_changes import tensor_difference
+from workbench.core.calls import Call, Layer, Permuted
+from workbench.core.mapping import Mapping, Row
 
 Change = Callable[[Any], Any]
 

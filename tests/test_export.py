@@ -12,7 +12,7 @@ import torch
 
 import workbench as wb
 from tests.conftest import SAMPLES
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.export import bundle as bundles
 from workbench.export.manifest import sha256
 

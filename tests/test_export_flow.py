@@ -11,7 +11,7 @@ import workbench as wb
 from tests.oracle.case import Case, case, f32, i64
 from tests.oracle.portable import write_program
 from workbench.export.bundle import FormatError
-from workbench.paddle_side.process import PaddleProcess
+from workbench.sources.paddle.client.process import PaddleProcess
 
 X = f32("B", 3)
 NESTED = case(

@@ -19,15 +19,22 @@ from hypothesis import strategies as st
 from torch import fx, nn
 
 from tests.small_programs import ProgramMaker
-from workbench.builder import build
-from workbench.codegen.expressions import literal
-from workbench.codegen.layout import wrap
-from workbench.codegen.source import generate
-from workbench.codegen.text import RESERVED, comment, docstring, printable, quoted, variable
-from workbench.errors import ConversionError
-from workbench.identifiers import MODULE_ATTRIBUTES, is_plain
-from workbench.mapping import Mapping
-from workbench.scopes import snake
+from workbench.conversion.names import snake
+from workbench.core.errors import ConversionError
+from workbench.core.identifiers import MODULE_ATTRIBUTES, is_plain
+from workbench.core.mapping import Mapping
+from workbench.targets.pytorch.builder import build
+from workbench.targets.pytorch.codegen.expressions import literal
+from workbench.targets.pytorch.codegen.layout import wrap
+from workbench.targets.pytorch.codegen.source import generate
+from workbench.targets.pytorch.codegen.text import (
+    RESERVED,
+    comment,
+    docstring,
+    printable,
+    quoted,
+    variable,
+)
 
 #: Names and texts that would run, break out, be folded, or hide something.
 NASTY = [
@@ -129,7 +136,7 @@ def test_names_of_a_live_model(steps: list[str]) -> None:
     x = make.op("pd_op.add", {"x": x, "y": make.parameter("b", 4)}, (-1, 4))
     program = make.program(make.op("pd_op.multiply", {"x": x, "y": y}, (-1, 4)), x)
     structured = {"a.w_0": f"{steps[0]}.{steps[1]}.weight", "b": f"{steps[0]}.{steps[2]}"}
-    from workbench.rules.apply import make_mapping
+    from workbench.conversion.apply import make_mapping
 
     mapping = make_mapping(replace(program, structured_names=structured))
     _agree(mapping, "")

@@ -14,16 +14,16 @@ from torch.nn import functional as F  # noqa: N812
 import workbench as wb
 from tests.oracle.case import Case, case, f32
 from tests.oracle.portable import write_program
-from workbench import functions as fn
-from workbench.export import detection, onnx
 from workbench.export.bundle import FormatError
-from workbench.export.compared import DiffersError, compare
-from workbench.export.deploy import FORMATS, tried
-from workbench.export.equal_scores import in_order_of
-from workbench.export.forms import set_item
-from workbench.export.onnx_forms import FORMS
-from workbench.export.sizes import Sizes, sizes_of
-from workbench.paddle_side.process import PaddleProcess
+from workbench.export.formats import detection, onnx
+from workbench.export.formats.compared import DiffersError, compare
+from workbench.export.formats.deploy import FORMATS, tried
+from workbench.export.formats.equal_scores import in_order_of
+from workbench.export.formats.forms import set_item
+from workbench.export.formats.onnx_forms import FORMS
+from workbench.export.formats.sizes import Sizes, sizes_of
+from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.targets.pytorch import functions as fn
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 AUTO = torch.export.Dim.AUTO  # type: ignore[attr-defined]

@@ -13,11 +13,11 @@ from torch import nn
 
 import workbench as wb
 from tests.oracle.case import Case, case, f32, i64
-from workbench.calls import Weight
-from workbench.errors import InputError
-from workbench.migration import Migration
-from workbench.paddle_side.process import PaddleProcess
-from workbench.parameter_pieces import undo
+from workbench.app.migration import Migration
+from workbench.checks.gradients.pieces import undo
+from workbench.core.calls import Weight
+from workbench.core.errors import InputError
+from workbench.sources.paddle.client.process import PaddleProcess
 
 
 def _loaded(folder: Path, worker: PaddleProcess) -> Migration:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.small_programs import ProgramMaker
-from workbench.program import Value
+from workbench.core.values import Value
 
 INF = float("inf")
 SHAPE = (2, 4, 16)

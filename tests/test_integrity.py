@@ -15,11 +15,11 @@ from torch.nn import functional as F  # noqa: N812
 import workbench as wb
 from tests.conftest import SAMPLES
 from tests.small_programs import ProgramMaker, branching
-from workbench.builder import build
-from workbench.integrity import check_integrity
-from workbench.tensor_changes import tensor_difference
-from workbench.verification import Verification
-from workbench.verify import check_references
+from workbench.checks.layers.verify import check_references
+from workbench.checks.results.verification import Verification
+from workbench.checks.values.integrity import check_integrity
+from workbench.checks.values.tensor_changes import tensor_difference
+from workbench.targets.pytorch.builder import build
 
 CONV = "sequential.inverted_residual.conv_bn_layer_1.conv"
 BN = "sequential.inverted_residual.conv_bn_layer_1.bn"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from workbench.judging import amplified, compare, judge
-from workbench.statistics import error_stats
+from workbench.checks.results.statistics import error_stats
+from workbench.checks.rounding.judging import amplified, compare, judge
 
 
 def test_an_output_that_rounding_moves_far_is_not_judged() -> None:

@@ -14,9 +14,9 @@ import workbench as wb
 from tests.oracle.case import Case, case, f32, i64, values
 from tests.oracle.check import check
 from tests.single_operator import convert
-from workbench.paddle_side.environment import LEGACY
-from workbench.paddle_side.process import PaddleProcess
-from workbench.readers.pdiparams import write_tensors
+from workbench.sources.paddle.client.environment import LEGACY
+from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.files.pdiparams import write_tensors
 
 X = f32("B", 3)
 IMAGE = f32("B", 3, "H", "W")
@@ -77,7 +77,7 @@ def exporter() -> Iterator[PaddleProcess]:
 @pytest.fixture(scope="module")
 def translator() -> Iterator[PaddleProcess]:
     """The process that the workbench itself uses."""
-    with PaddleProcess("workbench.paddle_side.legacy", LEGACY, timeout=120) as process:
+    with PaddleProcess("workbench.sources.paddle.worker.legacy", LEGACY, timeout=120) as process:
         yield process
 
 

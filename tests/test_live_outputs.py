@@ -10,7 +10,7 @@ from paddle.nn import functional as F  # noqa: N812
 from paddle.static import InputSpec
 
 import workbench as wb
-from workbench.errors import ModelFileError
+from workbench.core.errors import ModelFileError
 
 
 class Sum(paddle.nn.Layer):  # type: ignore[misc]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from workbench.paddle_side.process import PaddleProcess
+from workbench.sources.paddle.client.process import PaddleProcess
 
 DYNAMIC = [-1, 3, -1, -1]
 #: Network, declared input shape, sizes of two runs.

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import workbench as wb
-from workbench.errors import ModelFileError
-from workbench.paddle_side.environment import LEGACY
-from workbench.paddle_side.process import PaddleProcess
+from workbench.core.errors import ModelFileError
+from workbench.sources.paddle.client.environment import LEGACY
+from workbench.sources.paddle.client.process import PaddleProcess
 
 Shapes = dict[str, tuple[int, ...]]
 IMAGE = {"X": (2, 3, 5, 6)}

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import workbench as wb
-from workbench.errors import ModelFileError, PaddleProcessError
-from workbench.inputs import sample_inputs
-from workbench.paddle_side.process import PYTHON_VARIABLE, PaddleProcess
-from workbench.paddle_side.reference import record
+from workbench.checks.values.inputs import sample_inputs
+from workbench.core.errors import ModelFileError, PaddleProcessError
+from workbench.sources.paddle.client.process import PYTHON_VARIABLE, PaddleProcess
+from workbench.sources.paddle.client.reference import record
 
 
 def test_killed_process_gives_a_clear_error_and_the_next_request_works() -> None:

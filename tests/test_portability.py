@@ -11,7 +11,7 @@ import pytest
 from tests.cases import all_cases
 from tests.oracle.case import Case
 from tests.oracle.portable import converted, failure, write_program
-from workbench.paddle_side.process import PaddleProcess
+from workbench.sources.paddle.client.process import PaddleProcess
 
 MEASURED = json.loads(
     (Path(__file__).parents[1] / "docs" / "portability.json").read_text(encoding="utf-8")

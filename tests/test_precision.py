@@ -11,9 +11,9 @@ import torch
 import workbench as wb
 from tests.oracle.case import case, f32
 from tests.oracle.check import run_paddle
-from workbench.errors import InputError
-from workbench.paddle_side.process import PaddleProcess
-from workbench.precision import PRECISIONS, products_with
+from workbench.checks.layers.precision import PRECISIONS, products_with
+from workbench.core.errors import InputError
+from workbench.sources.paddle.client.process import PaddleProcess
 
 
 @pytest.mark.parametrize("name", list(PRECISIONS))

@@ -12,14 +12,15 @@ import torch
 
 import workbench as wb
 from tests.oracle.case import Case, case, f32, i64, values
-from workbench.calls import Call
-from workbench.errors import PaddleProcessError
-from workbench.mapping import Row
-from workbench.paddle_side.process import PaddleProcess
-from workbench.probes import probed
-from workbench.probes.record import Prober
+from workbench.checks.probes import probed
+from workbench.checks.probes.record import Prober
+from workbench.checks.results.checks import VERDICTS, LayerCheck
+from workbench.checks.results.verification import Verification
+from workbench.core.calls import Call
+from workbench.core.errors import PaddleProcessError
+from workbench.core.mapping import Row
 from workbench.report.coverage import coverage
-from workbench.verification import VERDICTS, LayerCheck, Verification
+from workbench.sources.paddle.client.process import PaddleProcess
 
 Open = Callable[[Case], wb.Migration]
 

@@ -11,10 +11,11 @@ import workbench as wb
 from tests.oracle.case import Case, case, f32
 from tests.oracle.check import run_paddle
 from tests.small_programs import ProgramMaker
-from workbench.cli import FAILED, NOT_PROVEN, OK, main
-from workbench.paddle_side.process import PaddleProcess
-from workbench.proof import REASONS, fixed_values
-from workbench.verification import Check, LayerCheck, OutputCheck, Run, Verification
+from workbench.app.cli import FAILED, NOT_PROVEN, OK, main
+from workbench.checks.results.checks import Check, LayerCheck, OutputCheck, Run
+from workbench.checks.results.proof import REASONS, fixed_values
+from workbench.checks.results.verification import Verification
+from workbench.sources.paddle.client.process import PaddleProcess
 
 GOOD = Check("exact")
 NOTHING = Check("unchecked")

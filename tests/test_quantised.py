@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import workbench as wb
-from workbench.functions.quantisation import quantize, straight_through
+from workbench.targets.pytorch.functions.quantisation import quantize, straight_through
 
 AWARE = """
 import sys, paddle

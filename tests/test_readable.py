@@ -8,12 +8,12 @@ import pytest
 
 from tests.oracle.case import Case, boolean, case, f32, i64, values
 from tests.oracle.check import check
-from workbench.codegen.source import generate
-from workbench.paddle_side.process import PaddleProcess
-from workbench.passes import run_passes
-from workbench.readers.pdiparams import bind_parameters
-from workbench.readers.pir_json import read_program
-from workbench.rules.apply import make_mapping
+from workbench.conversion.apply import make_mapping
+from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.files.pdiparams import bind_parameters
+from workbench.sources.paddle.files.pir_json import read_program
+from workbench.sources.paddle.passes import run_passes
+from workbench.targets.pytorch.codegen.source import generate
 
 X2, X3, IMAGE = f32("B", 3), f32("B", 3, "H"), f32("B", 3, "H", "W")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.errors import ModelFileError
-from workbench.readers.folder import find_model
-from workbench.readers.load import load_program, name_of
-from workbench.readers.pdiparams import bind_parameters, write_tensors
-from workbench.readers.pdparams import read_pdparams
-from workbench.readers.pir_json import _type, read_program
+from workbench.core.errors import ModelFileError
+from workbench.sources.paddle.files.folder import find_model
+from workbench.sources.paddle.files.pdiparams import bind_parameters, write_tensors
+from workbench.sources.paddle.files.pdparams import read_pdparams
+from workbench.sources.paddle.files.pir_json import _type, read_program
+from workbench.sources.paddle.load import load_program, name_of
 
 
 @pytest.fixture

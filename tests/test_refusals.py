@@ -17,13 +17,14 @@ import torch
 
 from tests.cases import all_cases
 from tests.single_operator import convert
-from workbench.builder import build
-from workbench.errors import ConversionError, UnsupportedOp
-from workbench.program import Block, Op, Program, Value
-from workbench.rules import DEFAULT
-from workbench.rules.apply import make_mapping
-from workbench.rules.book import Rule
-from workbench.rules.context import Context
+from workbench.conversion.apply import make_mapping
+from workbench.conversion.book import Rule
+from workbench.conversion.context import Context
+from workbench.core.errors import ConversionError, UnsupportedOp
+from workbench.core.program import Block, Op, Program
+from workbench.core.values import Value
+from workbench.sources.paddle.rules import DEFAULT
+from workbench.targets.pytorch.builder import build
 
 RULES = Path(__file__).parents[1] / "workbench" / "rules"
 #: Where a reason is made of what the caller says, or is of any operator.

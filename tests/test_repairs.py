@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.paddle_side.repairs import repair
+from workbench.sources.paddle.worker.repairs import repair
 
 
 def constant(identity: int, *values: int) -> dict[str, Any]:

@@ -12,12 +12,14 @@ import workbench as wb
 from tests.oracle.case import case, f32
 from tests.oracle.check import run_paddle
 from tests.small_programs import ProgramMaker
-from workbench import revealing, verify
-from workbench.errors import PaddleProcessError
-from workbench.mapping import Mapping
-from workbench.paddle_side.process import PaddleProcess
-from workbench.program import Block, Op, Program, Value
-from workbench.revealing import Sample, revealing_inputs
+from workbench.checks.layers import verify
+from workbench.checks.values import revealing_inputs as revealing
+from workbench.checks.values.revealing_inputs import Sample, revealing_inputs
+from workbench.core.errors import PaddleProcessError
+from workbench.core.mapping import Mapping
+from workbench.core.program import Block, Op, Program
+from workbench.core.values import Value
+from workbench.sources.paddle.client.process import PaddleProcess
 
 
 def _vision() -> Program:

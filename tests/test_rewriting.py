@@ -11,9 +11,9 @@ import torch
 import workbench as wb
 from tests.oracle.case import Case, case, f32
 from tests.oracle.portable import write_program
-from workbench.codegen.source import generate
-from workbench.errors import MappingError
-from workbench.paddle_side.process import PaddleProcess
+from workbench.core.errors import MappingError
+from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.targets.pytorch.codegen.source import generate
 
 NAME = "scaled_dot_product_attention"
 X = f32("B", "T", 8)

@@ -11,10 +11,10 @@ from collections import Counter
 from pathlib import Path
 
 from tests.cases import all_cases
-from workbench.errors import UnsupportedOp
-from workbench.rules import DEFAULT
-from workbench.rules.book import Rule
-from workbench.schema import operators
+from workbench.conversion.book import Rule
+from workbench.core.errors import UnsupportedOp
+from workbench.sources.paddle.rules import DEFAULT
+from workbench.sources.paddle.signatures import operators
 
 TESTS = Path(__file__).parent
 

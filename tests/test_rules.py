@@ -10,7 +10,7 @@ from tests.cases import all_cases
 from tests.oracle.case import Case
 from tests.oracle.check import check
 from tests.oracle.portable import failure
-from workbench.paddle_side.process import PaddleProcess
+from workbench.sources.paddle.client.process import PaddleProcess
 
 
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.id)

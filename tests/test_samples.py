@@ -11,13 +11,14 @@ import yaml
 from PIL import Image
 
 import workbench as wb
-from workbench.answers import close, decoder
-from workbench.errors import InputError
-from workbench.image_steps import Picture
-from workbench.migration import Migration
-from workbench.preprocessing import read_image, read_preprocessing
-from workbench.program import Block, Program, Value
-from workbench.samples import Samples, read_samples
+from workbench.app.migration import Migration
+from workbench.checks.tasks.answers import close, decoder
+from workbench.checks.tasks.image_steps import Picture
+from workbench.checks.tasks.preprocessing import read_image, read_preprocessing
+from workbench.checks.tasks.samples import Samples, read_samples
+from workbench.core.errors import InputError
+from workbench.core.program import Block, Program
+from workbench.core.values import Value
 
 STEPS = {"transform_ops": [{"ResizeImage": {"size": [32, 32]}}, {"NormalizeImage": None},
                            {"ToCHWImage": None}]}  # fmt: skip

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.small_programs import classifier
-from workbench.editing.targets import catalog, check_target, suggestions
-from workbench.errors import MappingError
-from workbench.signatures import signature_of
+from workbench.core.errors import MappingError
+from workbench.editing.choices import catalog, check_target, suggestions
+from workbench.targets.pytorch.signatures import signature_of
 
 
 @pytest.mark.parametrize(

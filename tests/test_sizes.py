@@ -13,14 +13,14 @@ import workbench as wb
 from tests.oracle.case import Case, case, f32, i64
 from tests.oracle.check import run_paddle
 from tests.small_programs import ProgramMaker
-from workbench.calls import Call
-from workbench.inputs import sample_inputs
-from workbench.ints import Dim
-from workbench.paddle_side.process import PaddleProcess
-from workbench.program import Program
-from workbench.resizing import in_another_size
-from workbench.revealing import chosen_samples, plain_inputs
-from workbench.sizes import SIZES, Groups, Sizes, all_apart, apart
+from workbench.checks.values.inputs import sample_inputs
+from workbench.checks.values.resizing import in_another_size
+from workbench.checks.values.revealing_inputs import chosen_samples, plain_inputs
+from workbench.checks.values.sizes import SIZES, Groups, Sizes, all_apart, apart
+from workbench.core.calls import Call
+from workbench.core.integers import Dim
+from workbench.core.program import Program
+from workbench.sources.paddle.client.process import PaddleProcess
 
 
 def _pair() -> Program:

@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.paddle_side.reference import mapped
-from workbench.statistics import PIECE, error_stats, largest_difference, magnitude, quick_stats
-from workbench.tensor_changes import same_bits
+from workbench.checks.results.statistics import (
+    PIECE,
+    error_stats,
+    largest_difference,
+    magnitude,
+    quick_stats,
+)
+from workbench.checks.values.tensor_changes import same_bits
+from workbench.sources.reference import mapped
 
 
 def pair(elements: int) -> tuple[torch.Tensor, torch.Tensor]:

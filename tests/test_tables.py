@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.small_programs import ProgramMaker, branching, classifier, deep
-from workbench.calls import Call, Dtype
-from workbench.mapping import Mapping
-from workbench.statistics import ErrorStats
-from workbench.tables import COLUMNS, arguments_text, call_text, mapping_frame
-from workbench.verification import Check, LayerCheck, Run, Verification
+from workbench.checks.results.checks import Check, LayerCheck, Run
+from workbench.checks.results.statistics import ErrorStats
+from workbench.checks.results.verification import Verification
+from workbench.core.calls import Call, Dtype
+from workbench.core.mapping import Mapping
+from workbench.editing.listing import COLUMNS, arguments_text, call_text, mapping_frame
 
 
 def with_call(call: Call) -> tuple[Mapping, str]:
@@ -34,7 +35,7 @@ def test_the_frame_has_a_line_a_row() -> None:
     assert conv["status"] == "converted"
     fc = frame.loc["head.fc"]
     assert fc["weights"] == "weight ← fc.w_0 transposed; bias ← fc.b_0"
-    assert fc["rule"].startswith("workbench/rules/linear.py:")
+    assert fc["rule"].startswith("workbench/sources/paddle/rules/linear.py:")
     assert frame.loc["head.mystery"]["inputs"] == "[?, 4, 8, 8]"
     assert frame.loc["head.mystery"]["target"] == ""
     assert frame.loc["s"]["weights"] == "← s"

@@ -12,13 +12,14 @@ import yaml
 from PIL import Image
 
 import workbench as wb
-from workbench.cli import main
-from workbench.errors import InputError
-from workbench.image_steps import resized
-from workbench.paddle_side.process import PaddleProcess
-from workbench.preprocessing import Preprocessing, read_preprocessing
-from workbench.program import Block, Program, Value
-from workbench.task import TaskParity, task_parity, user_function, wilson
+from workbench.app.cli import main
+from workbench.checks.tasks.image_steps import resized
+from workbench.checks.tasks.preprocessing import Preprocessing, read_preprocessing
+from workbench.checks.tasks.task import TaskParity, task_parity, user_function, wilson
+from workbench.core.errors import InputError
+from workbench.core.program import Block, Program
+from workbench.core.values import Value
+from workbench.sources.paddle.client.process import PaddleProcess
 
 
 @pytest.mark.parametrize(

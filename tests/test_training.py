@@ -12,11 +12,11 @@ import pytest
 import workbench as wb
 from tests.oracle.case import case, f32
 from tests.test_gradients import _exported
-from workbench.errors import InputError
-from workbench.paddle_side.predict import predict
-from workbench.paddle_side.process import PaddleProcess
-from workbench.paddle_side.reference import record
-from workbench.training_result import Course, TrainingParity
+from workbench.checks.results.training import Course, TrainingParity
+from workbench.core.errors import InputError
+from workbench.sources.paddle.client.predict import predict
+from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.client.reference import record
 
 
 def test_losses_agree_and_warnings_tell_what_differs(data: Path, worker: PaddleProcess) -> None:

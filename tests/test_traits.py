@@ -9,10 +9,10 @@ import pytest
 
 import workbench as wb
 from tests.small_programs import ProgramMaker, classifier
-from workbench.calls import Trait
-from workbench.mapping import Mapping
-from workbench.replacing import Replacement, replace_scopes
-from workbench.rules.context import Context, call
+from workbench.conversion.context import Context, call
+from workbench.core.calls import Trait
+from workbench.core.mapping import Mapping
+from workbench.editing.replacing import Replacement, replace_scopes
 
 NOTES = ("random", "random: not comparable", "Paddle's own mistake: it adds one")
 

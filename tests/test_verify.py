@@ -14,10 +14,10 @@ import workbench as wb
 from tests.conftest import SAMPLES
 from tests.oracle.case import case, f32, f64
 from tests.oracle.check import run_paddle
-from workbench.errors import InputError
-from workbench.judging import health_of, judge
-from workbench.paddle_side.process import PaddleProcess
-from workbench.statistics import error_stats
+from workbench.checks.results.statistics import error_stats
+from workbench.checks.rounding.judging import health_of, judge
+from workbench.core.errors import InputError
+from workbench.sources.paddle.client.process import PaddleProcess
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -10,8 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 from tests.cases import all_cases
-from workbench.rules import DEFAULT
-from workbench.schema import operators
+from workbench.sources.paddle.rules import DEFAULT
+from workbench.sources.paddle.signatures import operators
 
 TARGET = Path(__file__).parents[1] / "docs" / "operators.md"
 PORTABILITY = TARGET.with_name("portability.json")

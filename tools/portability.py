@@ -20,8 +20,8 @@ import torch
 from tests.cases import all_cases
 from tests.oracle.case import Case
 from tests.oracle.portable import converted, failure, write_program
-from workbench.export.culprit import MEANINGS
-from workbench.paddle_side.process import PaddleProcess
+from workbench.export.formats.culprit import MEANINGS
+from workbench.sources.paddle.client.process import PaddleProcess
 
 TARGET = Path(__file__).parents[1] / "docs" / "portability.json"
 #: The checks of `tests.oracle.portable`: torch.export, TorchScript, ONNX.

@@ -11,10 +11,10 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from benchmarks.faults.planting import Fault, faulty_function, faulty_rule
-from workbench import functions
-from workbench.calls import calls_in
-from workbench.mapping import Mapping
-from workbench.rules.book import DEFAULT, Rule
+from workbench.conversion.book import DEFAULT, Rule
+from workbench.core.calls import calls_in
+from workbench.core.mapping import Mapping
+from workbench.targets.pytorch import functions
 
 Change = Callable[[ast.AST], Iterator[tuple[str, Callable[[], None]]]]
 _COMPARED = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
@@ -118,7 +118,7 @@ def _reached(function: Any) -> set[tuple[ModuleType, str]]:
     open_ = [function]
     while open_:
         one = inspect.unwrap(open_.pop())
-        if not plain(one) or not one.__module__.startswith("workbench.functions"):
+        if not plain(one) or not one.__module__.startswith("workbench.targets.pytorch.functions"):
             continue
         key = (importlib.import_module(one.__module__), one.__name__)
         if key not in found:

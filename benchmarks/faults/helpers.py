@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from workbench import functions
+from workbench.targets.pytorch import functions
 
 
 def some(x: Tensor) -> Tensor:

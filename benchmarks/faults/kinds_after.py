@@ -11,10 +11,10 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F  # noqa: N812
 
-from workbench.calls import Call, Dtype, Layer, Weight, calls_in
+from workbench.core.calls import Call, Dtype, Layer, Weight, calls_in
+from workbench.core.mapping import Row
+from workbench.core.values import Value
 from workbench.editing.calls import slots, swap
-from workbench.mapping import Row
-from workbench.program import Value
 
 Done = Callable[[], None]
 

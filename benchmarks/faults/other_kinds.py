@@ -10,8 +10,8 @@ from typing import Any
 import workbench as wb
 from benchmarks.faults.kinds_after import ModuleFault, RowFault, module_faults, row_faults
 from benchmarks.faults.planting import Fault
-from workbench import control_flow
-from workbench.mapping import Mapping
+from workbench.core.mapping import Mapping
+from workbench.targets.pytorch import control_flow
 
 # --- control flow -----------------------------------------------------------------------------
 

@@ -10,10 +10,11 @@ from types import ModuleType
 from typing import Any
 
 import workbench as wb
-from workbench import functions, targets
-from workbench.calls import Call, Layer, Result
-from workbench.rules.book import DEFAULT, Returned, Rule
-from workbench.rules.context import Context
+from workbench.conversion.book import DEFAULT, Returned, Rule
+from workbench.conversion.context import Context
+from workbench.core.calls import Call, Layer, Result
+from workbench.targets.pytorch import functions
+from workbench.targets.pytorch import resolve as targets
 
 Plant = Callable[["wb.Migration"], AbstractContextManager[None]]
 #: Changes what a rule returned; None where it does not fit.

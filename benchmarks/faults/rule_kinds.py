@@ -10,11 +10,12 @@ from typing import Any
 
 from benchmarks.faults.kinds_after import put
 from benchmarks.faults.planting import Alter, Fault, altered, altered_rule, mapped
-from workbench.calls import Call, Dtype, Layer
+from workbench.conversion.book import Returned
+from workbench.conversion.context import Context, call, method
+from workbench.core.calls import Call, Dtype, Layer
+from workbench.core.program import Op
+from workbench.core.values import Value
 from workbench.editing.calls import slots
-from workbench.program import Op, Value
-from workbench.rules.book import Returned
-from workbench.rules.context import Context, call, method
 
 
 @dataclass(frozen=True)
@@ -355,6 +356,6 @@ def rule_faults(returned: list[tuple[Context, Returned]]) -> Iterator[Fault]:
 
 
 def _registered(name: str) -> tuple[str, ...]:
-    from workbench.rules.book import DEFAULT
+    from workbench.conversion.book import DEFAULT
 
     return (name,) if name in DEFAULT._rules else (name.removesuffix("_"),)

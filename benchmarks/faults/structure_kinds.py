@@ -10,12 +10,12 @@ import numpy as np
 
 from benchmarks.faults.kinds_after import put
 from benchmarks.faults.rule_kinds import kept_places, kind, mapped, parts
-from workbench.calls import Call, Layer, Result, RowZeroed
+from workbench.checks.values.inputs import SIZES
+from workbench.conversion.context import Context, call, method
+from workbench.core.calls import Call, Layer, Result, RowZeroed
+from workbench.core.integers import Dim
+from workbench.core.values import Value
 from workbench.editing.calls import slots
-from workbench.inputs import SIZES
-from workbench.ints import Dim
-from workbench.program import Value
-from workbench.rules.context import Context, call, method
 
 # --- order -------------------------------------------------------------------------------------
 

@@ -28,13 +28,13 @@ from benchmarks.faults.other_kinds import (
 from benchmarks.faults.planting import Fault
 from benchmarks.faults.rule_kinds import rule_faults
 from benchmarks.faults.visible import Looker, Shown
-from workbench.errors import ConversionError, WorkbenchError
-from workbench.mapping import Mapping, Row
-from workbench.paddle_side.process import PaddleProcess
-from workbench.rules.apply import make_mapping
-from workbench.rules.book import DEFAULT, RuleBook
-from workbench.rules.context import Context
-from workbench.verification import Verification
+from workbench.checks.results.verification import Verification
+from workbench.conversion.apply import make_mapping
+from workbench.conversion.book import DEFAULT, RuleBook
+from workbench.conversion.context import Context
+from workbench.core.errors import ConversionError, WorkbenchError
+from workbench.core.mapping import Mapping, Row
+from workbench.sources.paddle.client.process import PaddleProcess
 
 #: Some slips make endless loops.
 SECONDS = 120

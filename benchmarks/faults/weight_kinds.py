@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.faults.kinds_after import put
 from benchmarks.faults.rule_kinds import kind, parts
-from workbench.calls import Call, Layer, Weight
+from workbench.core.calls import Call, Layer, Weight
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ DATA = Path(__file__).parents[2] / "data"
 def load(model: str, name: str = "") -> str:
     """Copy a sample into a folder of its own and load it as `m`."""
     return (
-        f"import shutil, workbench.migration as wb\n"
+        f"import shutil, workbench.app.migration as wb\n"
         f"folder = shutil.copytree({str(DATA / model)!r}, {name or model!r}, dirs_exist_ok=True)\n"
         f"m = wb.load(folder)\n"
     )

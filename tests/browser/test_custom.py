@@ -107,7 +107,7 @@ def test_own_code_from_a_cell_up_to_the_exported_source(notebook: Open) -> None:
     nb.wait_for_python(f"m.mapping['{second}'].target", "custom.SwishFunction")
     page.wait_for_function("() => document.activeElement.className === 'wbe-grid'")
     page.wait_for_selector(f".wbe-row:has(.wbe-name[title='{second}']) {good}")
-    nb.execute("from workbench.codegen.source import generate")
+    nb.execute("from workbench.targets.pytorch.codegen.source import generate")
     text = nb.python("generate(m.mapping, '')")
     parts = ("class OwnSwish(", "SIX = 6.0", "OwnSwish(1.0)", "SwishFunction.apply(", "Squeeze(72")
     assert [part for part in parts if part not in text] == []

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from tests.oracle.case import Case, case, f32
-from workbench.checks.as_run import DECIDED
-from workbench.migration import Migration
+from workbench.app.migration import Migration
+from workbench.checks.layers.as_run import DECIDED
 
 #: Twenty layers that pass errors on, and then what is left of two nearly equal numbers.
 CANCELS = (

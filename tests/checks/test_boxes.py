@@ -11,8 +11,8 @@ import pytest
 import workbench as wb
 from tests.oracle.case import case, f32
 from tests.oracle.check import run_paddle
-from workbench.migration import Migration
-from workbench.paddle_side.process import PaddleProcess
+from workbench.app.migration import Migration
+from workbench.sources.paddle.client.process import PaddleProcess
 
 OPTIONS = "0.1, 60, 40, 0.5, True, 1.0, 0"
 NMS = case(

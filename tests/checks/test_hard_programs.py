@@ -10,7 +10,7 @@ import paddle
 import torch
 
 import workbench as wb
-from workbench.builder import build
+from workbench.targets.pytorch.builder import build
 
 
 class _Logarithm(paddle.nn.Layer):  # type: ignore[misc]

@@ -12,11 +12,11 @@ import torch
 import workbench as wb
 from tests.oracle.case import case, f32
 from tests.oracle.check import run_paddle
-from workbench.checks.ties import TIES
-from workbench.paddle_side.process import PaddleProcess
-from workbench.paddle_side.reference import Reference
-from workbench.verification import Verification
-from workbench.verify import check_references
+from workbench.checks.layers.verify import check_references
+from workbench.checks.results.verification import Verification
+from workbench.checks.rounding.ties import TIES
+from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.reference import Reference
 
 NUMBERS = np.array([[5, 5, 5, 1, 0, 0], [3, 2, 2, 1, 0, -1]], np.float32)
 PROGRAMS = {

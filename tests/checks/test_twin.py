@@ -15,10 +15,10 @@ import torch
 import workbench as wb
 from tests.oracle.case import Case, case, f16, f32, i64
 from tests.oracle.check import run_paddle
-from workbench.calls import Call, Dtype, Layer
-from workbench.migration import Migration
-from workbench.paddle_side.process import PaddleProcess
-from workbench.rules import DEFAULT
+from workbench.app.migration import Migration
+from workbench.core.calls import Call, Dtype, Layer
+from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.rules import DEFAULT
 
 Change = Callable[[Any], Any]
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from tests.small_programs import ProgramMaker, branching, classifier
-from workbench.builder import build
-from workbench.calls import Call, Layer, Weight
-from workbench.edits import Edited, changes_of, edit_row, edit_rows, original_of
-from workbench.errors import MappingError
-from workbench.ints import Dim
-from workbench.mapping import Mapping
+from workbench.core.calls import Call, Layer, Weight
+from workbench.core.errors import MappingError
+from workbench.core.integers import Dim
+from workbench.core.mapping import Mapping
+from workbench.editing.edits import Edited, changes_of, edit_row, edit_rows, original_of
+from workbench.targets.pytorch.builder import build
 
 MYSTERY = "head.mystery"
 

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from tests.small_programs import classifier, deep
-from workbench.editing.file import EditFile, MappingWarning, apply_edits, save_edits
-from workbench.edits import apply_changes, changes_of, edit_row, edit_rows
-from workbench.errors import MappingError
-from workbench.mapping import Mapping
+from workbench.core.errors import MappingError, MappingWarning
+from workbench.core.mapping import Mapping
+from workbench.editing.edits import apply_changes, changes_of, edit_row, edit_rows
+from workbench.editing.file import EditFile, apply_edits, save_edits
 
 CHANGES: dict[str, dict[str, Any]] = {
     "block.conv2d": {"arguments": {"padding_mode": "reflect"}},

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.small_programs import ProgramMaker, classifier
-from workbench.calls import Call, Dtype
+from workbench.core.calls import Call, Dtype
+from workbench.core.errors import MappingError
+from workbench.core.integers import Dim, Item, int_op
+from workbench.core.values import Value
 from workbench.editing.names import Names
 from workbench.editing.notation import decode, encode, parse, show
-from workbench.errors import MappingError
-from workbench.ints import Dim, Item, int_op
-from workbench.program import Value
 
 MAKE = ProgramMaker()
 X = MAKE.input("image", -1, 3, 8, 8)

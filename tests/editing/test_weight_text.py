@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.calls import Cast, Permuted, Reshaped, RowZeroed, Sliced, Step, Weight
-from workbench.editing.weight_text import FORMS, parse_step, step_texts, with_steps
+from workbench.core.calls import Cast, Permuted, Reshaped, RowZeroed, Sliced, Step, Weight
+from workbench.editing.weight_steps import FORMS, parse_step, step_texts, with_steps
 
 Shape = tuple[int, ...]
 shapes = st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple)

@@ -14,17 +14,17 @@ import pytest
 
 import workbench as wb
 from tests.small_programs import classifier
-from workbench.answers import _characters
-from workbench.comparison import load as load_verification
+from workbench.checks.results.comparison import load as load_verification
+from workbench.checks.tasks.answers import _characters
+from workbench.checks.tasks.preprocessing import read_image, read_preprocessing
+from workbench.checks.tasks.samples import read_samples
+from workbench.checks.values.inputs import load_inputs
+from workbench.core.errors import InputError, MappingError, ModelFileError, WorkbenchError
+from workbench.core.files import belongs, open_regular, read_bytes, read_text
 from workbench.editing.file import EditFile
-from workbench.errors import InputError, MappingError, ModelFileError, WorkbenchError
 from workbench.export.bundle import _companions
-from workbench.files import belongs, open_regular, read_bytes, read_text
-from workbench.inputs import load_inputs
-from workbench.preprocessing import read_image, read_preprocessing
-from workbench.readers.folder import find_model
-from workbench.readers.pdparams import read_pdparams
-from workbench.samples import read_samples
+from workbench.sources.paddle.files.folder import find_model
+from workbench.sources.paddle.files.pdparams import read_pdparams
 
 SECRET = "root:x:0:0"
 INPUT = [np.zeros((1, 3, 32, 32), np.float32)]

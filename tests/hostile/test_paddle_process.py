@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 import workbench as wb
-from workbench.errors import ModelFileError, RefusedProgramError
-from workbench.paddle_side import process as paddle_process
-from workbench.paddle_side.admission import admit, known
-from workbench.paddle_side.process import PaddleProcess
-from workbench.rules import DEFAULT
-from workbench.schema import operators
+from workbench.core.errors import ModelFileError, RefusedProgramError
+from workbench.sources.paddle.client import process as paddle_process
+from workbench.sources.paddle.client.admission import admit, known
+from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.rules import DEFAULT
+from workbench.sources.paddle.signatures import operators
 
 Json = dict[str, Any]
 

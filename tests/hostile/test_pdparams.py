@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import workbench as wb
-from workbench.errors import ModelFileError
-from workbench.readers import pdparams, plain_pickle
-from workbench.readers.pdparams import read_pdparams
+from workbench.core.errors import ModelFileError
+from workbench.sources.paddle.files import pdparams, plain_pickle
+from workbench.sources.paddle.files.pdparams import read_pdparams
 
 NAMES = "StructuredToParameterName@@"
 ARRAYS = {

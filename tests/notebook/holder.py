@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from workbench.builder import build
+from workbench.checks.values.row_runner import RowRunner
+from workbench.core.mapping import Mapping
+from workbench.core.values import Value
 from workbench.editing.file import EditFile
-from workbench.mapping import Mapping
 from workbench.notebook.jobs import DirectJobs
 from workbench.notebook.live import LiveChecker
 from workbench.notebook.model import EditorModel
 from workbench.notebook.session import Session
-from workbench.paddle_side.reference import Reference
-from workbench.program import Value
-from workbench.row_runner import RowRunner
-from workbench.weights import as_tensor
+from workbench.sources.reference import Reference
+from workbench.targets.pytorch.builder import build
+from workbench.targets.pytorch.weights import as_tensor
 
 
 class Holder:

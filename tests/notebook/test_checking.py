@@ -8,9 +8,10 @@ import numpy as np
 
 from tests.notebook.holder import FakeLab, recorded
 from tests.small_programs import ProgramMaker, classifier, named
-from workbench.mapping import Mapping
-from workbench.statistics import ErrorStats
-from workbench.verification import Check, LayerCheck, OutputCheck, Run, Verification
+from workbench.checks.results.checks import Check, LayerCheck, OutputCheck, Run
+from workbench.checks.results.statistics import ErrorStats
+from workbench.checks.results.verification import Verification
+from workbench.core.mapping import Mapping
 
 
 def square() -> Mapping:

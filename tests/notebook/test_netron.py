@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.small_programs import branching, classifier
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 from workbench.notebook import netron_server
 from workbench.notebook.netron_model import netron_json
 from workbench.notebook.netron_server import NetronServer

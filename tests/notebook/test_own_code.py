@@ -11,7 +11,7 @@ from torch import nn
 
 from tests.notebook.holder import FakeLab
 from tests.small_programs import classifier
-from workbench import custom
+from workbench.targets.pytorch import custom
 
 
 def double(tensor: torch.Tensor, offset: float = 0.0) -> torch.Tensor:

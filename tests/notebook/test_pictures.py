@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import workbench as wb
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.notebook.pictures import layer_scatter, sample_answers
 
 

@@ -11,8 +11,8 @@ import yaml
 
 from tests.notebook.holder import FakeLab
 from tests.small_programs import branching, classifier, deep
+from workbench.editing.edits import apply_changes, changes_of, edit_row
 from workbench.editing.file import EditFile
-from workbench.edits import apply_changes, changes_of, edit_row
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_the_detail_of_a_row(lab: FakeLab) -> None:
         [4, 4],
     )
     assert sum(weight["before"]["counts"]) == 16
-    assert detail["rule"].startswith("workbench/rules/linear.py")
+    assert detail["rule"].startswith("workbench/sources/paddle/rules/linear.py")
     assert "Fully connected" in detail["doc"]
     assert detail["source"] == "nn.Linear(in_features=4, out_features=4)(x)"
     names = {field["name"]: field for field in detail["arguments"]}

@@ -12,14 +12,14 @@ import pytest
 
 from tests.notebook.holder import Holder
 from tests.small_programs import classifier, deep
-from workbench.edits import edit_row
-from workbench.errors import InputError, MappingError
+from workbench.checks.results.checks import Check
+from workbench.core.errors import InputError, MappingError
+from workbench.editing.edits import edit_row
 from workbench.notebook import selection
 from workbench.notebook.editor import Editor, default_file, editor_script, session_for
 from workbench.notebook.graphs import LayerGraph, show_graph
 from workbench.notebook.static import MOST_ROWS, table_html
-from workbench.readers.folder import ModelFiles
-from workbench.verification import Check
+from workbench.sources.paddle.files.folder import ModelFiles
 
 
 class Migration(Holder):

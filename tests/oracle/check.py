@@ -12,15 +12,15 @@ import torch
 from tests.oracle.case import Case
 from tests.oracle.compare import compare
 from tests.oracle.gradients import compare_gradients, reference_gradients
-from workbench.builder import build
-from workbench.codegen.source import generate
-from workbench.errors import ConversionError, PaddleProcessError
-from workbench.mapping import Mapping
-from workbench.paddle_side.process import PaddleProcess
-from workbench.passes import run_passes
-from workbench.readers.pdiparams import bind_parameters
-from workbench.readers.pir_json import read_program
-from workbench.rules.apply import make_mapping
+from workbench.conversion.apply import make_mapping
+from workbench.core.errors import ConversionError, PaddleProcessError
+from workbench.core.mapping import Mapping
+from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.files.pdiparams import bind_parameters
+from workbench.sources.paddle.files.pir_json import read_program
+from workbench.sources.paddle.passes import run_passes
+from workbench.targets.pytorch.builder import build
+from workbench.targets.pytorch.codegen.source import generate
 
 #: What is told when a kernel of Paddle (bfloat16 in oneDNN, a fused one) meets an older processor.
 NO_SUCH_INSTRUCTION = ("SIGILL", "std::exception")

@@ -8,7 +8,7 @@ import paddle
 from paddle.base.layer_helper import LayerHelper
 
 from tests.oracle.worker import export
-from workbench.paddle_side.serve import serve
+from workbench.sources.paddle.worker.serve import serve
 
 
 def _logical_not(x: Any) -> Any:

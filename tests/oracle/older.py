@@ -9,7 +9,7 @@ import numpy as np
 import paddle
 from paddle.base.layer_helper import LayerHelper
 
-from workbench.paddle_side.serve import serve
+from workbench.sources.paddle.worker.serve import serve
 
 
 def export(

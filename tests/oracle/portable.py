@@ -19,15 +19,15 @@ from torch import Tensor, nn
 from tests.oracle.accelerator import moved
 from tests.oracle.case import Case
 from tests.oracle.check import ask, feed
-from workbench.builder import build
-from workbench.export.culprit import reason
-from workbench.export.deploy import FORMATS, tried
-from workbench.export.sizes import Sizes, copies
-from workbench.paddle_side.process import PaddleProcess
-from workbench.passes import run_passes
-from workbench.readers.pdiparams import bind_parameters
-from workbench.readers.pir_json import read_program
-from workbench.rules.apply import make_mapping
+from workbench.conversion.apply import make_mapping
+from workbench.export.formats.culprit import reason
+from workbench.export.formats.deploy import FORMATS, tried
+from workbench.export.formats.sizes import Sizes, copies
+from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.files.pdiparams import bind_parameters
+from workbench.sources.paddle.files.pir_json import read_program
+from workbench.sources.paddle.passes import run_passes
+from workbench.targets.pytorch.builder import build
 
 SIZES = Case.__dataclass_fields__["sizes"].default
 AUTO = torch.export.Dim.AUTO  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ import paddle
 from paddle import nn
 from paddle.nn import functional as F  # noqa: N812
 
-from workbench.paddle_side.serve import serve
+from workbench.sources.paddle.worker.serve import serve
 
 
 class Expression(nn.Layer):

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from tests.small_programs import ProgramMaker
-from workbench.builder import build
-from workbench.passes import run_passes
-from workbench.passes.inplace import STATISTICS
-from workbench.rules.apply import make_mapping
-from workbench.schema import Signature, operators
+from workbench.conversion.apply import make_mapping
+from workbench.sources.paddle.passes import run_passes
+from workbench.sources.paddle.passes.inplace import STATISTICS
+from workbench.sources.paddle.signatures import Signature, operators
+from workbench.targets.pytorch.builder import build
 
 QUANTISER = "pd_op.fake_quantize_dequantize_moving_average_abs_max_"
 

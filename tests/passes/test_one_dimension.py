@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from tests.small_programs import ProgramMaker
-from workbench.passes.conv_bias import conv_bias
-from workbench.passes.one_dimension import one_dimension
-from workbench.passes.shape_arithmetic import shape_arithmetic
-from workbench.program import Program, Value
-from workbench.rules.apply import make_mapping
+from workbench.conversion.apply import make_mapping
+from workbench.core.program import Program
+from workbench.core.values import Value
+from workbench.sources.paddle.passes.conv_bias import conv_bias
+from workbench.sources.paddle.passes.one_dimension import one_dimension
+from workbench.sources.paddle.passes.shape_arithmetic import shape_arithmetic
 
 
 def axis_of(make: ProgramMaker, number: int) -> Value:

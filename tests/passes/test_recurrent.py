@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tests.small_programs import ProgramMaker
-from workbench.passes.recurrent import recurrent
-from workbench.program import Block, Op, Program, Value
-from workbench.rules.apply import make_mapping
+from workbench.conversion.apply import make_mapping
+from workbench.core.program import Block, Op, Program
+from workbench.core.values import Value
+from workbench.sources.paddle.passes.recurrent import recurrent
 
 
 def gru(make: ProgramMaker, x: Value, state: Value) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.small_programs import ProgramMaker
-from workbench.passes.transposed_sizes import transposed_sizes
+from workbench.sources.paddle.passes.transposed_sizes import transposed_sizes
 
 
 @pytest.mark.parametrize("extra", [1, 2])

@@ -8,8 +8,8 @@ from pathlib import Path
 from tests.oracle.case import Case
 from tests.oracle.check import agree, mapping_of, run_paddle
 from tests.properties.sketch import Family
-from workbench.errors import ConversionError, PaddleProcessError
-from workbench.paddle_side.process import PaddleProcess
+from workbench.core.errors import ConversionError, PaddleProcessError
+from workbench.sources.paddle.client.process import PaddleProcess
 
 
 def judge(case: Case, family: Family, oracle: PaddleProcess) -> str:

@@ -9,7 +9,7 @@ from tests.oracle.case import Case
 from tests.properties import all_families
 from tests.properties.judge import judge
 from tests.properties.sketch import Family
-from workbench.paddle_side.process import PaddleProcess
+from workbench.sources.paddle.client.process import PaddleProcess
 
 
 @pytest.mark.parametrize("family", all_families().values(), ids=lambda family: family.name)

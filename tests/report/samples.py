@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.calls import Call, Layer, Weight
-from workbench.mapping import Mapping, Row
-from workbench.program import Block, Op, Parameter, Program, Value
-from workbench.statistics import EDGES, ErrorStats
-from workbench.verification import Check, LayerCheck, OutputCheck, Run, Verification
+from workbench.checks.results.checks import Check, LayerCheck, OutputCheck, Run
+from workbench.checks.results.statistics import EDGES, ErrorStats
+from workbench.checks.results.verification import Verification
+from workbench.core.calls import Call, Layer, Weight
+from workbench.core.mapping import Mapping, Row
+from workbench.core.program import Block, Op, Parameter, Program
+from workbench.core.values import Value
 
 #: Names that would do harm in a page that forgets to escape them.
 HOSTILE = (

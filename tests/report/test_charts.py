@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.report.samples import HOSTILE, check, model, verified
+from workbench.checks.results.checks import Check
+from workbench.checks.results.statistics import EDGES
 from workbench.report.charts import depth_chart, large_histogram, mini_histogram
 from workbench.report.report import harmless
 from workbench.report.words import call_text, dims, scientific, size, times, visible
-from workbench.statistics import EDGES
-from workbench.verification import Check
 
 WORDS = {"title": "Error <by> depth", "exact": "exact", "layer": "layer"}
 

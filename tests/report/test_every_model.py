@@ -13,7 +13,7 @@ import workbench as wb
 from tests.oracle.case import Case, boolean, c64, case, f16, f32, f64, i64, values
 from tests.oracle.check import run_paddle
 from tests.report.page import Page
-from workbench.paddle_side.process import PaddleProcess
+from workbench.sources.paddle.client.process import PaddleProcess
 
 LINEAR = "nn.Linear(4, 3)"
 CASES = {

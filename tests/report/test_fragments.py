@@ -6,9 +6,9 @@ import pytest
 
 from tests.report.page import Page
 from tests.report.samples import HOSTILE, model, verified, with_health
+from workbench.checks.results.verification import Verification
 from workbench.report.fragments import mapping_html, program_html, verification_html
 from workbench.report.words import visible
-from workbench.verification import Verification
 
 NAMES = [f"stage{i // 4}.conv_{i}" for i in range(12)]
 TAGS = {

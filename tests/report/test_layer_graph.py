@@ -9,13 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.small_programs import ProgramMaker, branching, classifier, deep
-from workbench.mapping import Mapping
-from workbench.report.layer_graph import (
-    auto_folded,
-    layer_graph_svg,
-    scope_tree,
-    scopes_in,
-)
+from workbench.core.mapping import Mapping
+from workbench.report.layer_graph import auto_folded, layer_graph_svg, scope_tree, scopes_in
 from workbench.report.layer_graph_style import level_of
 from workbench.report.report import harmless
 

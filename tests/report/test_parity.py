@@ -11,7 +11,10 @@ import pytest
 
 from tests.report.page import Page
 from tests.report.samples import HOSTILE, Migrated, check, model, verified
-from workbench.gradient_parity import GradientCheck, GradientParity
+from workbench.checks.results.checks import Check, Finding
+from workbench.checks.results.gradients import GradientCheck, GradientParity
+from workbench.checks.results.training import Course, StatisticsCheck, TrainingParity
+from workbench.checks.tasks.task import Disagreement, TaskParity
 from workbench.report.parity_fragments import (
     comparison_html,
     gradients_html,
@@ -19,9 +22,6 @@ from workbench.report.parity_fragments import (
     training_html,
 )
 from workbench.report.report import write_report
-from workbench.task import Disagreement, TaskParity
-from workbench.training_result import Course, StatisticsCheck, TrainingParity
-from workbench.verification import Check, Finding
 
 
 @dataclass

@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from tests.report.samples import HOSTILE, model, verified
-from workbench.calls import Cast, Layer, Weight
-from workbench.errors import InputError
-from workbench.mapping import Mapping
+from workbench.checks.results.checks import Check
+from workbench.checks.results.verification import Verification
+from workbench.core.calls import Cast, Layer, Weight
+from workbench.core.errors import InputError
+from workbench.core.mapping import Mapping
+from workbench.core.program import Parameter
 from workbench.notebook.figures import Plot
 from workbench.notebook.plots import error_by_depth, histograms, scatter, weight_distributions
-from workbench.program import Parameter
-from workbench.verification import Check, Verification
 
 NAMES = [f"{name}$x$_{i}" for i, name in enumerate(HOSTILE)] + [f"b{i}" for i in range(8)]
 

@@ -16,11 +16,12 @@ from markupsafe import Markup
 
 from tests.report.page import Page
 from tests.report.samples import HOSTILE, Migrated, model, on_disk, verified, with_health
-from workbench.errors import InputError
+from workbench.checks.results.checks import Check
+from workbench.checks.results.verification import Verification
+from workbench.core.errors import InputError
 from workbench.report import report as report_module
 from workbench.report.report import json_path, write_report
 from workbench.report.words import visible
-from workbench.verification import Check, Verification
 
 NAMES = [f"stage{i // 4}.conv_{i}" for i in range(12)]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import workbench as wb
+from workbench.checks.results.checks import Check, LayerCheck, Run
+from workbench.checks.results.statistics import ErrorStats
+from workbench.checks.results.verification import Verification
 from workbench.report.scopes import OPEN, scope_entries
-from workbench.statistics import ErrorStats
-from workbench.verification import Check, LayerCheck, Run, Verification
 
 
 def _check(verdict: str, error: float) -> Check:

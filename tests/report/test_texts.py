@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import workbench.report
-from workbench.calls import Cast, Permuted, Reshaped, RowZeroed, Sliced
-from workbench.errors import InputError
+from workbench.checks.results.checks import VERDICTS
+from workbench.core.calls import Cast, Permuted, Reshaped, RowZeroed, Sliced
+from workbench.core.errors import InputError
 from workbench.report.texts import LANGUAGES, Texts
-from workbench.verification import VERDICTS
 
 FOLDER = Path(workbench.report.__file__).parent
 TEXTS = {lang: json.loads((FOLDER / f"texts_{lang}.json").read_text("utf-8")) for lang in LANGUAGES}

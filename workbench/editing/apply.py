@@ -8,17 +8,18 @@ from collections.abc import Mapping as Dict
 from dataclasses import replace
 from typing import Any
 
-from workbench import custom
-from workbench.calls import Layer, Trait, Weight
+from workbench.conversion.names import snake
+from workbench.core.calls import Layer, Trait, Weight
+from workbench.core.dtypes import is_float
+from workbench.core.errors import MappingError
+from workbench.core.mapping import Mapping, Row
+from workbench.core.values import Value
 from workbench.editing.calls import fitted, main_call, reads_of, retarget, swap, with_arguments
 from workbench.editing.merge import original_of
 from workbench.editing.names import Names
 from workbench.editing.notation import decode
-from workbench.editing.weight_text import with_steps
-from workbench.errors import MappingError
-from workbench.mapping import Mapping, Row
-from workbench.program import Value, is_float
-from workbench.scopes import snake
+from workbench.editing.weight_steps import with_steps
+from workbench.targets.pytorch import custom
 
 
 def applied(mapping: Mapping, original: Row, merged: Dict[str, Any]) -> Row:

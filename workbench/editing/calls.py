@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from workbench import custom
-from workbench.calls import Call, Dtype, Layer, Permuted, Weight, calls_in, values_of
-from workbench.errors import MappingError
-from workbench.ints import Symbol
-from workbench.program import Op, Parameter, Value
-from workbench.signatures import Signature, signature_of
-from workbench.targets import is_layer, resolve, torch_dtype
+from workbench.core.calls import Call, Dtype, Layer, Permuted, Weight, calls_in, values_of
+from workbench.core.errors import MappingError
+from workbench.core.integers import Symbol
+from workbench.core.program import Op, Parameter
+from workbench.core.values import Value
+from workbench.targets.pytorch import custom
+from workbench.targets.pytorch.resolve import is_layer, resolve, torch_dtype
+from workbench.targets.pytorch.signatures import Signature, signature_of
 
 _KEYS_BY_INPUT = {
     "filter": "weight", "w": "weight", "weight": "weight", "scale": "weight", "y": "weight",

@@ -28,11 +28,11 @@ from typing import Any
 
 import yaml
 
+from workbench.core.errors import MappingError, MappingWarning
+from workbench.core.files import read_text, write_whole
+from workbench.core.mapping import Mapping
+from workbench.editing.edits import apply_changes, changes_of
 from workbench.editing.merge import FIELDS
-from workbench.edits import apply_changes, changes_of
-from workbench.errors import MappingError
-from workbench.files import read_text, write_whole
-from workbench.mapping import Mapping
 
 VERSION = 1
 _HEADER = """\
@@ -43,10 +43,6 @@ _HEADER = """\
 _LOCK_AGE = 10.0
 
 Rows = dict[str, dict[str, Any]]
-
-
-class MappingWarning(UserWarning):
-    """Some edits of a mapping file have no row in this model."""
 
 
 def save_edits(mapping: Mapping, path: str | Path) -> Path:

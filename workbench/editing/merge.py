@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Dict
 from typing import Any
 
-from workbench.calls import Weight
+from workbench.core.calls import Weight
+from workbench.core.errors import MappingError
+from workbench.core.mapping import Mapping, Row
 from workbench.editing.calls import main_call, slots
+from workbench.editing.choices import check_target
 from workbench.editing.names import Names
 from workbench.editing.notation import decode, encode
-from workbench.editing.targets import check_target
-from workbench.editing.weight_text import step_texts
-from workbench.errors import MappingError
-from workbench.mapping import Mapping, Row
-from workbench.signatures import signature_of
+from workbench.editing.weight_steps import step_texts
+from workbench.targets.pytorch.signatures import signature_of
 
 #: What can be changed, in the order in which it is written.
 FIELDS = ("target", "arguments", "weights", "note", "rename")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from workbench.mapping import Mapping, Row
-from workbench.program import Value
+from workbench.core.mapping import Mapping, Row
+from workbench.core.values import Value
 
 
 class Names:

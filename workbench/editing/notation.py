@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from workbench.calls import Call, Device, Dtype, Layer, values_of
+from workbench.core.calls import Call, Device, Dtype, Layer, values_of
+from workbench.core.integers import Count, Dim, IntOp, Item, Symbol, int_op
+from workbench.core.numbers import shortest
+from workbench.core.values import Value
+from workbench.editing.choices import check_target
 from workbench.editing.names import Names
-from workbench.editing.targets import check_target
-from workbench.ints import Count, Dim, IntOp, Item, Symbol, int_op
-from workbench.numbers import shortest
-from workbench.program import Value
-from workbench.targets import torch_dtype
+from workbench.targets.pytorch.resolve import torch_dtype
 
 _INFIX = {
     "operator.add": "+", "operator.sub": "-", "operator.mul": "*", "operator.truediv": "/",

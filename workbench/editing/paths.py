@@ -6,9 +6,9 @@ import keyword
 from collections.abc import Container, Iterable
 from collections.abc import Mapping as Dict
 
-from workbench.errors import MappingError
-from workbench.identifiers import MODULE_ATTRIBUTES, is_plain
-from workbench.mapping import Mapping, Row
+from workbench.core.errors import MappingError
+from workbench.core.identifiers import MODULE_ATTRIBUTES, is_plain
+from workbench.core.mapping import Mapping, Row
 
 
 def bad_paths(mapping: Mapping, changed: Dict[str, Row]) -> dict[str, MappingError]:

@@ -12,12 +12,18 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from workbench.codegen.source import generate, tied_keys
+from workbench.checks.values.source_values import PaddleValues
+from workbench.core.errors import (
+    InputError,
+    PaddleProcessError,
+    RefusedProgramError,
+    WorkbenchError,
+)
+from workbench.core.files import LARGEST_TEXT, belongs, read_bytes
+from workbench.editing.edits import apply_changes, changes_of
 from workbench.editing.file import EditFile
-from workbench.edits import apply_changes, changes_of
-from workbench.errors import InputError, PaddleProcessError, RefusedProgramError, WorkbenchError
 from workbench.export import shipped_parity
-from workbench.export.deploy import FORMATS, write_formats
+from workbench.export.formats.deploy import FORMATS, write_formats
 from workbench.export.manifest import (
     make_manifest,
     read_manifest,
@@ -28,11 +34,10 @@ from workbench.export.manifest import (
 from workbench.export.place import examine, placed
 from workbench.export.trial import try_source
 from workbench.export.verdict import verdict_now
-from workbench.files import LARGEST_TEXT, belongs, read_bytes
-from workbench.paddle_values import PaddleValues
+from workbench.targets.pytorch.codegen.source import generate, tied_keys
 
 if TYPE_CHECKING:
-    from workbench.migration import Migration
+    from workbench.app.migration import Migration
 
 _LARGEST_COMPANION = 1_000_000
 

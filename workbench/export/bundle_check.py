@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.export import shipped_parity
 from workbench.export.fresh import last_line, run_fresh
 from workbench.export.manifest import FORMAT, NAME, is_bundle, read_manifest, sha256

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 import workbench
-from workbench.errors import InputError, PaddleProcessError
-from workbench.files import write_whole
-from workbench.verification import Verification
+from workbench.checks.results.verification import Verification
+from workbench.core.errors import InputError, PaddleProcessError
+from workbench.core.files import write_whole
 
 if TYPE_CHECKING:
-    from workbench.migration import Migration
+    from workbench.app.migration import Migration
 
 NAME = "manifest.json"
 FORMAT = "workbench-bundle/2"

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.files import umask
 from workbench.export.manifest import NAME, is_bundle, read_manifest, sha256
-from workbench.files import umask
 
 try:
     import fcntl

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from workbench.errors import WorkbenchError
+from workbench.checks.values.inputs import is_dynamic, sample_inputs
+from workbench.core.errors import WorkbenchError
 from workbench.export import run_source
 from workbench.export.fresh import last_line, run_fresh
-from workbench.inputs import is_dynamic, sample_inputs
-from workbench.weights import as_tensor
+from workbench.targets.pytorch.weights import as_tensor
 
 if TYPE_CHECKING:
-    from workbench.migration import Migration
+    from workbench.app.migration import Migration
 
 #: Seconds that importing torch and the source may take.
 PATIENCE = 300.0
@@ -68,7 +68,7 @@ def try_source(migration: Migration, folder: Path) -> dict[str, Any]:
 
 
 def _hint(migration: Migration) -> str:
-    from workbench.integrity import check_integrity
+    from workbench.checks.values.integrity import check_integrity
 
     changes = check_integrity(migration.mapping, migration.convert()).changes
     if not changes:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workbench.integrity import check_integrity
-from workbench.verify import check_references
+from workbench.checks.layers.verify import check_references
+from workbench.checks.values.integrity import check_integrity
 
 if TYPE_CHECKING:
-    from workbench.migration import Migration
-    from workbench.verification import Verification
+    from workbench.app.migration import Migration
+    from workbench.checks.results.verification import Verification
 
 
 def verdict_now(migration: Migration) -> Verification | None:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from workbench.checks.values.revealing_inputs import chosen_samples
+from workbench.core.errors import MappingError, WorkbenchError
+from workbench.core.files import belongs
 from workbench.editing.file import EditFile
-from workbench.errors import MappingError, WorkbenchError
-from workbench.files import belongs
 from workbench.notebook import selection
 from workbench.notebook.fallback import StillWidget
 from workbench.notebook.jobs import kernel_jobs
@@ -24,12 +25,11 @@ from workbench.notebook.model import EditorModel
 from workbench.notebook.session import Session
 from workbench.notebook.static import table_html
 from workbench.notebook.wire import Json
-from workbench.revealing import chosen_samples
 
 if TYPE_CHECKING:
-    from workbench.migration import Migration
-    from workbench.paddle_side.reference import Reference
-    from workbench.verification import Verification
+    from workbench.app.migration import Migration
+    from workbench.checks.results.verification import Verification
+    from workbench.sources.reference import Reference
 
 _HERE = Path(__file__).parent
 _PARTS = (
@@ -195,7 +195,7 @@ def _verifier(reference: Any) -> Callable[[Callable[[int, int, str], None]], Ver
     """Verify with progress told to the editor, in a Paddle process of its own."""
 
     def run(tell: Callable[[int, int, str], None]) -> Verification:
-        from workbench.paddle_side.process import PaddleProcess
+        from workbench.sources.paddle.client.process import PaddleProcess
 
         migration = reference()
         before = [one.inputs for one in migration.references] or None

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.scope_tree import scope_tree, scopes_in
 from workbench.notebook import selection
 from workbench.notebook.editor import open_session
 from workbench.notebook.fallback import StillWidget
 from workbench.notebook.netron_model import netron_json
 from workbench.notebook.netron_server import shared_server
 from workbench.report.layer_graph import auto_folded, layer_graph_svg
-from workbench.scope_tree import scope_tree, scopes_in
 
 if TYPE_CHECKING:
-    from workbench.migration import Migration
+    from workbench.app.migration import Migration
 
 #: What `m.graph(kind)` can show.
 KINDS = {

@@ -8,21 +8,21 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from workbench.block_rows import references_of
-from workbench.builder import build_row
-from workbench.checks.recording import Recorder
-from workbench.diagnosis.diagnose import diagnose
-from workbench.errors import WorkbenchError
-from workbench.inputs import sample_inputs
-from workbench.mapping import Mapping
-from workbench.paddle_side.process import PaddleProcess
-from workbench.paddle_side.reference import Reference
-from workbench.paddle_values import reference_tensor
-from workbench.program import Program
-from workbench.row_runner import RowRunner
-from workbench.rules import DEFAULT, RuleBook
-from workbench.verification import Check, Finding
-from workbench.verify import check_row
+from workbench.checks.diagnosis.diagnose import diagnose
+from workbench.checks.layers.verify import check_row
+from workbench.checks.results.checks import Check, Finding
+from workbench.checks.twin.recording import Recorder
+from workbench.checks.values.block_rows import references_of
+from workbench.checks.values.inputs import sample_inputs
+from workbench.checks.values.row_runner import RowRunner
+from workbench.checks.values.source_values import reference_tensor
+from workbench.core.errors import WorkbenchError
+from workbench.core.mapping import Mapping
+from workbench.core.program import Program
+from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.rules import DEFAULT, RuleBook
+from workbench.sources.reference import Reference
+from workbench.targets.pytorch.builder import build_row
 
 _POINTS = 400
 

@@ -7,16 +7,17 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from workbench import custom
-from workbench.editing.file import EditFile, MappingWarning, unmatched_text
+from workbench.checks.results.checks import Check
+from workbench.checks.results.verification import Verification
+from workbench.core.errors import MappingError, MappingWarning, WorkbenchError
+from workbench.core.mapping import Mapping, Row
+from workbench.editing.choices import check_target
+from workbench.editing.edits import Applied, apply_changes, changes_of, try_edits
+from workbench.editing.file import EditFile, unmatched_text
 from workbench.editing.merge import Edited, original_of
-from workbench.editing.targets import check_target
-from workbench.edits import Applied, apply_changes, changes_of, try_edits
-from workbench.errors import MappingError, WorkbenchError
-from workbench.mapping import Mapping, Row
 from workbench.notebook.texts import changes_from, missing_arguments, missing_keys
 from workbench.notebook.wire import Json, detail_json, key_of, row_json
-from workbench.verification import Check, Verification
+from workbench.targets.pytorch import custom
 
 Rows = dict[str, dict[str, Any]]
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from workbench.calls import Weight
+from workbench.core.calls import Weight
+from workbench.core.mapping import Mapping, Row
+from workbench.core.values import Value
 from workbench.editing.calls import main_call
+from workbench.editing.listing import shown_slots
 from workbench.editing.names import Names
 from workbench.editing.notation import show
-from workbench.mapping import Mapping, Row
-from workbench.program import Value
-from workbench.tables import shown_slots
-from workbench.targets import is_layer, resolve
+from workbench.targets.pytorch.resolve import is_layer, resolve
 
 Json = dict[str, Any]
 

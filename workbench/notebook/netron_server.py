@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, unquote, urlsplit
 
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 
 #: The Netron release whose page this module knows.
 VERSION = "9.3.3"

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from workbench.answers import decoder
-from workbench.errors import InputError
+from workbench.checks.tasks.answers import decoder
+from workbench.checks.tasks.samples import Batch, Samples, read_samples
+from workbench.checks.tasks.task import has_task
+from workbench.checks.values.row_runner import RowRunner
+from workbench.checks.values.source_values import reference_tensor
+from workbench.core.errors import InputError
 from workbench.notebook.figures import FAULT, INK, Plot, message, plain, styled
 from workbench.notebook.plots import scatter
-from workbench.paddle_values import reference_tensor
-from workbench.row_runner import RowRunner
-from workbench.samples import Batch, Samples, read_samples
-from workbench.task import has_task
-from workbench.weights import as_tensor
+from workbench.targets.pytorch.weights import as_tensor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from workbench.migration import Migration
+    from workbench.app.migration import Migration
 
 
 def layer_scatter(migration: Migration, path: str) -> Figure:

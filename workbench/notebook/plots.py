@@ -9,7 +9,10 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 
-from workbench.errors import InputError
+from workbench.checks.results.checks import Check, LayerCheck
+from workbench.checks.results.statistics import EDGES
+from workbench.checks.results.verification import Verification
+from workbench.core.errors import InputError
 from workbench.notebook.figures import (
     ALONE,
     CHAIN,
@@ -27,15 +30,13 @@ from workbench.notebook.figures import (
 from workbench.report.charts import relative_tolerance
 from workbench.report.content import worst_layers
 from workbench.report.words import scientific, times
-from workbench.statistics import EDGES
-from workbench.verification import Check, LayerCheck, Verification
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from workbench.calls import Weight
-    from workbench.mapping import Mapping
+    from workbench.core.calls import Weight
+    from workbench.core.mapping import Mapping
 
 #: Layers shown one by one, and columns of the heat map; more layers share a column.
 SMALL_MULTIPLES, COLUMNS = 8, 400

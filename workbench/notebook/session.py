@@ -11,15 +11,16 @@ from collections.abc import Callable
 from collections.abc import Mapping as Dict
 from typing import Any
 
-from workbench import custom
-from workbench.editing.targets import catalog, suggestions
-from workbench.errors import MappingError, WorkbenchError
+from workbench.checks.results.checks import Check
+from workbench.checks.results.verification import Verification
+from workbench.core.errors import MappingError, WorkbenchError
+from workbench.editing.choices import catalog, suggestions
 from workbench.notebook.jobs import Jobs
 from workbench.notebook.live import Checker
 from workbench.notebook.model import EditorModel, Outcome
 from workbench.notebook.tries import tries_for
 from workbench.notebook.wire import Json, arguments_json
-from workbench.verification import Check, Verification
+from workbench.targets.pytorch import custom
 
 Send = Callable[[Json], None]
 #: Runs a verification; the callable that it gets tells progress and raises `CancelledError`.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping as Dict
 from html import escape
 
-from workbench.mapping import Mapping, Row
+from workbench.checks.results.checks import Check
+from workbench.core.mapping import Mapping, Row
+from workbench.editing.listing import table_line
 from workbench.notebook.wire import key_of
-from workbench.tables import table_line
-from workbench.verification import Check
 
 #: A saved notebook stays readable and small: longer tables show what needs attention first.
 MOST_ROWS = 400

@@ -6,15 +6,15 @@ import ast
 from collections.abc import Mapping as Dict
 from typing import Any
 
-from workbench.calls import Layer
+from workbench.core.calls import Layer
+from workbench.core.errors import MappingError
+from workbench.core.mapping import Mapping, Row
 from workbench.editing.calls import main_call, missing_weights, slots
+from workbench.editing.listing import shown_slots
 from workbench.editing.names import Names
 from workbench.editing.notation import parse
-from workbench.errors import MappingError
-from workbench.mapping import Mapping, Row
-from workbench.signatures import REQUIRED, Argument, Signature, signature_of
-from workbench.tables import shown_slots
-from workbench.targets import is_layer
+from workbench.targets.pytorch.resolve import is_layer
+from workbench.targets.pytorch.signatures import REQUIRED, Argument, Signature, signature_of
 
 #: Sent by the editor to take a change back.
 RESET = {"reset": True}

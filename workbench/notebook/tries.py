@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from workbench.mapping import Mapping, Row
+from workbench.checks.results.checks import Finding
+from workbench.core.mapping import Mapping, Row
 from workbench.notebook.live import Checker
 from workbench.notebook.wire import Json
-from workbench.verification import Finding
 
 
 def tries_for(mapping: Mapping, row: Row, checker: Checker) -> list[Json]:

@@ -8,21 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from workbench import custom
-from workbench.calls import Weight
+from workbench.checks.results.checks import Check
+from workbench.core.calls import Weight
+from workbench.core.dtypes import is_float
+from workbench.core.errors import MappingError
+from workbench.core.mapping import Mapping, Row
+from workbench.core.values import Value
 from workbench.editing.calls import main_call, slots
+from workbench.editing.choices import suggestions
+from workbench.editing.listing import call_text, data_inputs, shape_text, table_line
 from workbench.editing.merge import original_of
 from workbench.editing.names import Names
 from workbench.editing.notation import show
-from workbench.editing.targets import suggestions
-from workbench.editing.weight_text import FORMS, step_texts
-from workbench.errors import MappingError
-from workbench.mapping import Mapping, Row
-from workbench.program import Value, is_float
-from workbench.signatures import Argument, signature_of
-from workbench.tables import call_text, data_inputs, shape_text, table_line
-from workbench.targets import is_layer
-from workbench.verification import Check
+from workbench.editing.weight_steps import FORMS, step_texts
+from workbench.targets.pytorch import custom
+from workbench.targets.pytorch.resolve import is_layer
+from workbench.targets.pytorch.signatures import Argument, signature_of
 
 Json = dict[str, Any]
 _BINS = 32

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.calls import Layer, Weight, calls_in
-from workbench.mapping import Mapping, Row
+from workbench.core.calls import Layer, Weight, calls_in
+from workbench.core.mapping import Mapping, Row
 from workbench.report.words import call_text, weight_text
 
 

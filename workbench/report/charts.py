@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from workbench.checks.results.checks import Check, LayerCheck
+from workbench.checks.results.statistics import EDGES, ErrorStats
 from workbench.report.words import scientific, visible
-from workbench.statistics import EDGES, ErrorStats
-from workbench.verification import Check, LayerCheck
 
 _BINS = len(EDGES) - 1
 #: Height of the bars of a small histogram; the page gives it the size in pixels.

@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from workbench.calls import Weight
-from workbench.checks.as_run import TIMES
-from workbench.checks.closeness import EXACT, WRONG
-from workbench.mapping import Mapping, Row
-from workbench.proof import REASONS, Unproven
+from workbench.checks.layers.as_run import TIMES
+from workbench.checks.results.checks import VERDICTS, LayerCheck, OutputCheck, Run
+from workbench.checks.results.proof import REASONS, Unproven
+from workbench.checks.results.statistics import EDGES, L2_GOOD, L2_INVESTIGATE
+from workbench.checks.results.verification import Verification
+from workbench.checks.rounding.closeness import EXACT, WRONG
+from workbench.core.calls import Weight
+from workbench.core.mapping import Mapping, Row
 from workbench.report.changes import change_groups, hand_edits, unsupported_rows, weights_by_key
 from workbench.report.coverage import STATES, concerns, coverage, grouped
 from workbench.report.entries import check_entry
@@ -25,11 +28,9 @@ from workbench.report.model_card import (
 from workbench.report.parity import gaps_content, parity_concerns, parity_content
 from workbench.report.scopes import scope_entries
 from workbench.report.words import call_text, document_verdict
-from workbench.statistics import EDGES, L2_GOOD, L2_INVESTIGATE
-from workbench.verification import VERDICTS, LayerCheck, OutputCheck, Run, Verification
 
 if TYPE_CHECKING:
-    from workbench.migration import Migration
+    from workbench.app.migration import Migration
 
 FORMAT = "workbench-report/1"
 #: How many layers are shown in detail.

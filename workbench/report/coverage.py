@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.inputs import is_dynamic
-from workbench.mapping import Mapping, Row
-from workbench.verification import LayerCheck, Verification
+from workbench.checks.results.checks import LayerCheck
+from workbench.checks.results.verification import Verification
+from workbench.checks.values.inputs import is_dynamic
+from workbench.core.mapping import Mapping, Row
 
 #: States of a row, from proven to not: compared on a healthy reference; compared, but the reference
 #: says little; not compared.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import Any
 
-from workbench.statistics import ErrorStats
-from workbench.verification import Check
+from workbench.checks.results.checks import Check
+from workbench.checks.results.statistics import ErrorStats
 
 #: The figures of one comparison; None where nothing was compared.
 FIGURES = (

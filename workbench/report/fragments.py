@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from workbench.mapping import STATUSES, Mapping, Row
-from workbench.program import Program, Value
+from workbench.checks.results.checks import Check, LayerCheck
+from workbench.checks.results.verification import Verification
+from workbench.core.mapping import STATUSES, Mapping, Row
+from workbench.core.program import Program
+from workbench.core.values import Value
 from workbench.report.changes import unsupported_rows
 from workbench.report.charts import mini_histogram, relative_tolerance
 from workbench.report.content import status_of, worst_layers
 from workbench.report.model_card import operator_counts
-from workbench.report.pieces import (
+from workbench.report.pieces import (  # fmt: skip
     ROWS,
     box,
     code,
@@ -28,9 +31,8 @@ from workbench.report.pieces import (
     more,
     table,
     word,
-)  # fmt: skip
+)
 from workbench.report.words import SIGNS, call_text, counted, dims, scientific, size, times, visible
-from workbench.verification import Check, LayerCheck, Verification
 
 if TYPE_CHECKING:
     from workbench.export.bundle import Bundle

@@ -14,11 +14,11 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from xml.sax.saxutils import escape as escape_text
 
-from workbench.mapping import Mapping, Row
-from workbench.program import Value
+from workbench.core.mapping import Mapping, Row
+from workbench.core.scope_tree import Scope, scope_tree, scopes_in
+from workbench.core.values import Value
+from workbench.editing.listing import shapes_text
 from workbench.report.layer_graph_style import LEVELS, STYLE, level_of
-from workbench.scope_tree import Scope, scope_tree, scopes_in
-from workbench.tables import shapes_text
 
 #: Lines that an automatic folding aims at.
 MOST_LINES = 120

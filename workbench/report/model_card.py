@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.errors import PaddleProcessError
-from workbench.mapping import Mapping
-from workbench.program import Program, Value, item_size
-from workbench.readers.load import name_of
+from workbench.core.dtypes import item_size
+from workbench.core.errors import PaddleProcessError
+from workbench.core.mapping import Mapping
+from workbench.core.program import Program
+from workbench.core.values import Value
 from workbench.report.changes import weights_by_key
+from workbench.sources.paddle.load import name_of
 
 if TYPE_CHECKING:
-    from workbench.migration import Migration
+    from workbench.app.migration import Migration
 
 
 def source_card(migration: Migration) -> dict[str, Any]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from workbench.comparison import KINDS, Comparison
-from workbench.coverage import Gap, find_gaps
-from workbench.gradient_parity import GradientCheck, GradientParity
+from workbench.checks.results.checks import VERDICTS
+from workbench.checks.results.comparison import KINDS, Comparison
+from workbench.checks.results.gradients import GradientCheck, GradientParity
+from workbench.checks.results.training import StatisticsCheck, TrainingParity
+from workbench.checks.results.verification import Verification
+from workbench.checks.tasks.task import TaskParity
+from workbench.checks.values.gaps import Gap, find_gaps
 from workbench.report.entries import check_entry
-from workbench.task import TaskParity
-from workbench.training_result import StatisticsCheck, TrainingParity
-from workbench.verification import VERDICTS, Verification
 
 if TYPE_CHECKING:
-    from workbench.migration import Migration
+    from workbench.app.migration import Migration
 
 #: Gradients that are shown one by one: those that differ, else those closest to their tolerance.
 SHOWN = 12

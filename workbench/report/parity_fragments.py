@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from workbench.comparison import Comparison, LayerChange
-from workbench.gradient_parity import GradientCheck, GradientParity
+from workbench.checks.results.comparison import Comparison, LayerChange
+from workbench.checks.results.gradients import GradientCheck, GradientParity
+from workbench.checks.results.training import TrainingParity
+from workbench.checks.tasks.task import TaskParity
 from workbench.report.pieces import ROWS, box, code, facts, folded, head, more, table, word
 from workbench.report.words import SIGNS, dims, scientific, times, visible
-from workbench.task import TaskParity
-from workbench.training_result import TrainingParity
 
 
 def gradients_html(found: GradientParity) -> str:

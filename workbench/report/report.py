@@ -15,23 +15,24 @@ from xml.etree import ElementTree
 import jinja2
 from markupsafe import Markup
 
-from workbench.errors import InputError
+from workbench.checks.results.checks import VERDICTS
+from workbench.checks.results.verification import Verification
+from workbench.core.errors import InputError
+from workbench.core.files import write_whole
+from workbench.core.mapping import STATUSES, Mapping
 from workbench.export.manifest import note_files
 from workbench.export.verdict import verdict_now
-from workbench.files import write_whole
-from workbench.mapping import STATUSES, Mapping
 from workbench.report import words
 from workbench.report.changes import change_groups
 from workbench.report.charts import depth_chart, large_histogram, mini_histogram
 from workbench.report.content import current_verification, plain, report_content
 from workbench.report.scopes import OPEN
 from workbench.report.texts import Texts
-from workbench.verification import VERDICTS, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workbench.migration import Migration
+    from workbench.app.migration import Migration
 
 #: How many layers share a line of a table by name; the JSON has all.
 LISTED = 50

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from workbench.checks.results.checks import VERDICTS, LayerCheck
+from workbench.checks.results.verification import Verification
 from workbench.report.entries import check_entry
-from workbench.verification import VERDICTS, LayerCheck, Verification
 
 #: Scopes that stand open; the others are folded.
 OPEN = 12

@@ -13,8 +13,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from workbench.calls import Cast, Permuted, Reshaped, RowZeroed, Sliced
-from workbench.errors import InputError
+from workbench.core.calls import Cast, Permuted, Reshaped, RowZeroed, Sliced
+from workbench.core.errors import InputError
 from workbench.report.changes import step_kind
 
 LANGUAGES = ("en", "zh")

@@ -6,14 +6,14 @@ import math
 import unicodedata
 from typing import Any
 
-from workbench.calls import Call, Layer, Weight
+from workbench.checks.results.statistics import L2_GOOD, L2_INVESTIGATE, ErrorStats
+from workbench.core.calls import Call, Layer, Weight
+from workbench.core.errors import MappingError
+from workbench.core.mapping import Mapping, Row
+from workbench.core.values import Value
 from workbench.editing.names import Names
 from workbench.editing.notation import show
-from workbench.errors import MappingError
-from workbench.mapping import Mapping, Row
-from workbench.program import Value
-from workbench.signatures import REQUIRED, Signature, signature_of
-from workbench.statistics import L2_GOOD, L2_INVESTIGATE, ErrorStats
+from workbench.targets.pytorch.signatures import REQUIRED, Signature, signature_of
 
 #: What stands before a verdict, so that none is told by colour alone.
 SIGNS = {

@@ -1,0 +1,136 @@
+"""The rule book: which function turns which Paddle operator into which torch call."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.conversion.context import Context
+from workbench.core.calls import Call, Layer, Result
+from workbench.core.errors import UnsupportedOp
+from workbench.core.numbers import shortest
+from workbench.core.places import place
+from workbench.core.program import Op
+from workbench.core.values import Value
+
+Returned = Call | Layer | Result
+_PACKAGE = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. Its function's parameters are the operator's inputs and attributes, by name."""
+
+    names: tuple[str, ...]
+    function: Callable[..., Returned]
+    place: str
+    doc: str
+
+    def apply(self, context: Context) -> Returned:
+        """Call the function for one op; raises `UnsupportedOp` when it cannot serve it."""
+        return self.function(context, **_arguments(self.function, context.op))
+
+
+def _arguments(function: Callable[..., Any], op: Op) -> dict[str, Any]:
+    """Bind inputs and attributes to the parameters of the rule function."""
+    bound: dict[str, Any] = {}
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    for parameter in parameters:
+        name = parameter.name
+        plain = name.removesuffix("_")
+        if plain in op.inputs or name in op.inputs:
+            bound[name] = op.inputs[plain if plain in op.inputs else name]
+        elif plain in op.attributes:
+            bound[name] = _attribute(op, plain)
+        elif parameter.default is inspect.Parameter.empty:
+            raise UnsupportedOp(
+                f"the program gives no '{plain}' for {op.name}",
+                "The file comes from a Paddle version that this rule does not know.",
+            )
+    return bound
+
+
+def _attribute(op: Op, name: str) -> Any:
+    """An attribute; floats in their shortest spelling unless the op computes in float64."""
+    value = op.attributes[name]
+    if not isinstance(value, float) or any(
+        "64" in v.dtype or "128" in v.dtype for v in _floats(op)
+    ):
+        return value
+    return shortest(value)
+
+
+def _floats(op: Op) -> Iterator[Value]:
+    values = (*op.operands, *op.outputs.values())
+    return (value for value in values if value.dtype.startswith(("float", "complex")))
+
+
+class RuleBook:
+    """Rules by operator name. A book may extend another: its own rules come first."""
+
+    def __init__(self, base: RuleBook | None = None) -> None:
+        self.base = base
+        self._rules: dict[str, Rule] = {}
+
+    def rule(self, *names: str) -> Callable[[Callable[..., Returned]], Callable[..., Returned]]:
+        """Decorator: register a function for operators, e.g. `@rule("pd_op.relu")`.
+
+        The function's first parameter is the `Context`; the others are named like the operator's
+        inputs (`x`, `filter`) and attributes (`epsilon`), with defaults for attributes that old
+        programs lack. A trailing underscore is ignored, so `input_` and `max_` avoid Python's
+        names.
+        """
+
+        def register(function: Callable[..., Returned]) -> Callable[..., Returned]:
+            made = Rule(names, function, _place(function), inspect.getdoc(function) or "")
+            for name in names:
+                self._rules[name] = made
+            return function
+
+        return register
+
+    def find(self, name: str) -> Rule | None:
+        """The rule for an operator, or None. `relu_` falls back to the rule for `relu`."""
+        found = self._rules.get(name)
+        if found is None and self.base is not None:
+            found = self.base.find(name)
+        if found is None and name.endswith("_"):
+            found = self.find(name.removesuffix("_"))
+        return found
+
+    def names(self) -> set[str]:
+        """Every operator that has a rule here."""
+        return set(self._rules) | (self.base.names() if self.base else set())
+
+    def own(self) -> Iterator[tuple[str, Rule]]:
+        """The rules registered in this very book."""
+        yield from self._rules.items()
+
+    def __repr__(self) -> str:
+        return f"RuleBook({len(self.names())} operators)"
+
+
+def _place(function: Callable[..., Any]) -> str:
+    code = inspect.unwrap(function).__code__
+    path = Path(code.co_filename)
+    if path.is_relative_to(_PACKAGE):
+        path = path.relative_to(_PACKAGE)
+    return place(str(path), code.co_firstlineno)
+
+
+#: The book that every migration starts from. A migration's own book extends it.
+DEFAULT = RuleBook()
+rule = DEFAULT.rule
+
+
+def refuse(*operators: str, reason: str, hint: str = "") -> None:
+    """Register operators, of the `pd_op` dialect unless named, that cannot be served, and why."""
+
+    def refused(op: Context) -> Returned:
+        raise UnsupportedOp(reason, hint)
+
+    refused.__doc__ = f"Not served: {reason}."
+    rule(*(name if "." in name else f"pd_op.{name}" for name in operators))(refused)

@@ -1,0 +1,13 @@
+"""The rules, one file per operator family. Importing this package fills the default book."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from workbench.conversion.book import DEFAULT, Rule, RuleBook, rule
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["DEFAULT", "Rule", "RuleBook", "rule"]

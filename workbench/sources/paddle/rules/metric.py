@@ -1,0 +1,20 @@
+"""Metrics and statistics that a saved program may carry along."""
+
+from __future__ import annotations
+
+from workbench.conversion.book import rule
+from workbench.conversion.context import Context, call
+from workbench.core.calls import Call
+from workbench.core.values import Value
+
+
+@rule("pd_op.accuracy")
+def accuracy(op: Context, x: Value, indices: Value, label: Value) -> Call:
+    """Share of rows whose label is among the indices, their number, and the number of rows."""
+    return call("fn.accuracy", indices, label)
+
+
+@rule("pd_op.cvm")
+def cvm(op: Context, x: Value, cvm: Value, use_cvm: bool = True) -> Call:
+    """Logarithms of the shows and of the clicks per show in the first two columns, or neither."""
+    return call("fn.continuous_value", x, use_cvm)
