@@ -13,8 +13,9 @@ from tests.oracle.check import run_paddle
 from tests.small_programs import ProgramMaker
 from workbench.app.cli import FAILED, NOT_PROVEN, OK, main
 from workbench.checks.results.checks import Check, LayerCheck, OutputCheck, Run
-from workbench.checks.results.proof import REASONS, fixed_values
+from workbench.checks.results.proof import REASONS
 from workbench.checks.results.verification import Verification
+from workbench.checks.values.fixed import fixed_values
 from workbench.sources.paddle.client.process import PaddleProcess
 
 GOOD = Check("exact")

@@ -1,7 +1,10 @@
 """Migrate PaddlePaddle models to PyTorch and prove the result."""
 
+from workbench.app.forms import register_forms
 from workbench.app.migration import Migration, load
 from workbench.core.errors import WorkbenchError
+from workbench.core.version import __version__
 
-__all__ = ["Migration", "WorkbenchError", "load"]
-__version__ = "0.1.0"
+register_forms()
+
+__all__ = ["Migration", "WorkbenchError", "__version__", "load"]

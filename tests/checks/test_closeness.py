@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from workbench.checks.rounding.closeness import EXACT, groups_of, judge, noise_by_group, unit_of
+from workbench.checks.values.closeness import EXACT, groups_of, judge, noise_by_group, unit_of
 
 F32 = unit_of(torch.float32)
 

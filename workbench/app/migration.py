@@ -15,6 +15,7 @@ from workbench.checks.values.sizes import Groups
 from workbench.conversion.apply import make_mapping
 from workbench.core.errors import InputError
 from workbench.core.mapping import Mapping
+from workbench.editing.editable import EditableMapping, editable
 from workbench.core.program import Program
 from workbench.core.progress import progress
 from workbench.sources.paddle.load import Loaded, load_program, name_of
@@ -63,7 +64,7 @@ class Migration:
         self._process: PaddleProcess | None = None
         self.rules = RuleBook(DEFAULT)
         self.program: Program = run_passes(loaded.program)
-        self._mapping: Mapping | None = None
+        self._mapping: EditableMapping | None = None
         self._replacements: dict[str, Replacement] = {}
         #: The rewrites that were chosen, in order.
         self.rewrites: tuple[str, ...] = ()
@@ -95,15 +96,15 @@ class Migration:
         return self._loaded.files
 
     @property
-    def mapping(self) -> Mapping:
+    def mapping(self) -> EditableMapping:
         """The table of rows; made by the rules on first use, replaced by every edit."""
         if self._mapping is None:
-            self._mapping = self._made()
+            self._mapping = editable(self._made())
         return self._mapping
 
     @mapping.setter
     def mapping(self, mapping: Mapping) -> None:
-        self._mapping = mapping
+        self._mapping = editable(mapping)
         self._forget()
 
     def _forget(self) -> None:

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from workbench.core import shown
 from workbench.core.calls import Call, Layer, Trait, Weight, calls_in, values_of
 from workbench.core.program import Op, Program
 from workbench.core.values import Value
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Row statuses, from unremarkable to blocking.
 STATUSES = ("converted", "adjusted", "edited", "custom", "unsupported")
@@ -171,33 +168,6 @@ class Mapping:
         """The mapping with one row replaced."""
         return replace(self, rows=_replaced(self.rows, path, changed))
 
-    def edit(self, path: str, **changes: Any) -> Mapping:
-        """Change one row; see `workbench.editing.edits.edit_row` for what can be changed."""
-        from workbench.editing.edits import edit_row
-
-        return edit_row(self, path, changes)
-
-    def frame(self) -> pd.DataFrame:
-        """The table as a pandas DataFrame, one line a row."""
-        from workbench.editing.listing import mapping_frame
-
-        return mapping_frame(self)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the edits to a small YAML file, atomically; see `apply`."""
-        from workbench.editing.edits import save_edits
-
-        return Path(save_edits(self, path))
-
-    def apply(self, path: str | Path) -> Mapping:
-        """This mapping with the edits of a YAML file applied to rows of the same path.
-
-        Raises `MappingError` when the file is not a mapping file or an edit does not fit.
-        """
-        from workbench.editing.edits import apply_edits
-
-        return apply_edits(self, path)
-
     def __repr__(self) -> str:
         counts = dict.fromkeys(STATUSES, 0)
         for row in self.walk():
@@ -206,9 +176,7 @@ class Mapping:
         return f"Mapping({len(self)} rows: {told})"
 
     def _repr_html_(self) -> str:
-        from workbench.report.fragments import mapping_html
-
-        return mapping_html(self)
+        return shown.html(self)
 
 
 def walk_rows(rows: tuple[Row, ...]) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from workbench.core import shown
 from workbench.core.dtypes import item_size
 from workbench.core.values import Value
 
@@ -154,9 +155,7 @@ class Program:
         )
 
     def _repr_html_(self) -> str:
-        from workbench.report.fragments import program_html
-
-        return program_html(self)
+        return shown.html(self)
 
 
 def walk(block: Block) -> Iterator[Op]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +16,8 @@ from workbench.core.integers import Symbol
 from workbench.core.program import Op, Parameter
 from workbench.core.values import Value
 from workbench.targets.pytorch import custom
-from workbench.targets.pytorch.resolve import is_layer, resolve, torch_dtype
+from workbench.targets.pytorch.modules import make_module
+from workbench.targets.pytorch.resolve import is_layer, torch_dtype
 from workbench.targets.pytorch.signatures import Signature, signature_of
 
 _KEYS_BY_INPUT = {
@@ -253,28 +253,6 @@ def _shapes(layer: Layer) -> dict[str, tuple[int, ...]]:
     shapes, free = custom.stored_keys(module)
     state = module.state_dict()
     return shapes | {key: tuple(state[key].shape) for key in free if key in layer.weights}
-
-
-def make_module(layer: Layer) -> nn.Module:
-    """The module of a layer, without memory for its weights."""
-    told = signature_of(layer.target)
-    missing = [a.name for a in told.arguments if a.required and a.name not in layer.arguments]
-    if missing:
-        raise MappingError(
-            f"{layer.target} needs {', '.join(missing)}", "Give them as arguments in the same edit."
-        )
-    arguments = {name: _literal(value) for name, value in layer.arguments.items()}
-    if custom.is_custom(layer.target):
-        return custom.make(layer.target, arguments)
-    constructor = resolve(layer.target)
-    if "device" in inspect.signature(constructor).parameters:
-        arguments["device"] = "meta"
-    try:
-        made: nn.Module = constructor(**arguments)
-    except (TypeError, ValueError, RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MappingError(f"{layer.target} cannot be made: {reason}") from error
-    return made
 
 
 def _buffers(module: nn.Module) -> list[tuple[str, Any]]:

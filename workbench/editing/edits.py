@@ -13,15 +13,15 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workbench.core.errors import MappingError
+from workbench.core.errors import MappingError, MappingWarning
 from workbench.core.mapping import Mapping, Row
 from workbench.editing.apply import applied, check_reads, with_parameter_rows
 from workbench.editing.merge import FIELDS, Edited, merged_changes, original_of
 from workbench.editing.paths import bad_paths
 
 __all__ = [
-    "FIELDS", "Applied", "Edited", "apply_changes", "apply_edits", "changes_of", "edit_row",
-    "edit_rows", "original_of", "save_edits", "try_edits", "warn_of",
+    "FIELDS", "Applied", "Edited", "apply_changes", "changes_of", "edit_row", "edit_rows",
+    "original_of", "try_edits", "warn_of",
 ]  # fmt: skip
 
 
@@ -154,23 +154,7 @@ def apply_changes(mapping: Mapping, rows: Dict[str, Dict[str, Any]]) -> Applied:
 
 def warn_of(applied: Applied) -> None:
     """Warn of edits that found no row or did not fit; they are not part of the mapping."""
-    from workbench.core.errors import MappingWarning
-
     refused = [f"{path}: {error.message}" for path, error in (applied.refused or {}).items()]
     told = [*refused, *(f"{path}: there is no such row now" for path in applied.unmatched)]
     if told:
         warnings.warn(f"{len(told)} edits are left out. " + "; ".join(told), MappingWarning, 3)
-
-
-def save_edits(mapping: Mapping, path: Any) -> Any:
-    """Write the changes to a YAML file; see `workbench.editing.file`."""
-    from workbench.editing.file import save_edits as save
-
-    return save(mapping, path)
-
-
-def apply_edits(mapping: Mapping, path: Any) -> Mapping:
-    """The mapping with the changes of a YAML file; see `workbench.editing.file`."""
-    from workbench.editing.file import apply_edits as apply
-
-    return apply(mapping, path)

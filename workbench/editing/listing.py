@@ -17,8 +17,6 @@ from workbench.targets.pytorch.signatures import signature_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.checks.results.verification import Verification
-
 #: Columns of the frame; a verification adds its own after these.
 COLUMNS = (
     "path", "scope", "ops", "inputs", "outputs", "target", "arguments", "weights", "note", "status",
@@ -27,21 +25,21 @@ COLUMNS = (
 _LONGEST = 200
 
 
-def mapping_frame(mapping: Mapping, verification: Verification | None = None) -> pd.DataFrame:
+def mapping_frame(mapping: Mapping, checks: pd.DataFrame | None = None) -> pd.DataFrame:
     """One line a row, with the columns of `COLUMNS`; all of them are text.
 
-    A verification adds its errors, tolerances and verdicts, matched by path.
+    `checks` is the frame of a verification: its errors, tolerances and verdicts are added, matched
+    by path.
     """
     import pandas as pd
 
     frame = pd.DataFrame(
         [table_line(mapping, row) for row in mapping.walk()], columns=list(COLUMNS)
     )
-    if verification is None:
+    if checks is None:
         return frame
-    told = verification.frame()
-    added = [name for name in told.columns if name not in COLUMNS]
-    return frame.merge(told[["path", *added]], on="path", how="left")
+    added = [name for name in checks.columns if name not in COLUMNS]
+    return frame.merge(checks[["path", *added]], on="path", how="left")
 
 
 def table_line(mapping: Mapping, row: Row) -> dict[str, str]:

@@ -12,9 +12,9 @@ from workbench.core.errors import MappingError
 from workbench.core.mapping import Mapping, Row
 from workbench.core.program import Op
 from workbench.core.values import Value
-from workbench.editing.calls import make_module
 from workbench.editing.weight_steps import with_steps
 from workbench.targets.pytorch import custom
+from workbench.targets.pytorch.modules import make_module
 from workbench.targets.pytorch.resolve import is_layer
 
 

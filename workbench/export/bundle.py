@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from workbench.checks.values.source_values import PaddleValues
+from workbench.core import shown
 from workbench.core.errors import (
     InputError,
     PaddleProcessError,
@@ -37,7 +38,7 @@ from workbench.export.verdict import verdict_now
 from workbench.targets.pytorch.codegen.source import generate, tied_keys
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
 
 _LARGEST_COMPANION = 1_000_000
 
@@ -57,12 +58,10 @@ class Bundle:
         return f"Bundle({self.folder}: {listed})"
 
     def _repr_html_(self) -> str:
-        from workbench.report.fragments import bundle_html
-
-        return bundle_html(self)
+        return shown.html(self)
 
 
-def export_bundle(migration: Migration, folder: Path, formats: tuple[str, ...] = ()) -> Bundle:
+def export_bundle(migration: Evidence, folder: Path, formats: tuple[str, ...] = ()) -> Bundle:
     """Write the bundle; the folder appears whole or not at all.
 
     An earlier bundle at the same place is replaced, and what others put there stays. `model.py` is
@@ -97,7 +96,7 @@ def export_bundle(migration: Migration, folder: Path, formats: tuple[str, ...] =
     return bundle
 
 
-def _keep_edits(migration: Migration, folder: Path) -> None:
+def _keep_edits(migration: Evidence, folder: Path) -> None:
     """Raise `InputError` when the bundle's mapping has edits by hand that would be lost."""
     file = folder / "mapping.yaml"
     if not file.is_file() or read_manifest(folder)["sha256"].get(file.name) == sha256(file):
@@ -122,7 +121,7 @@ class FormatError(WorkbenchError):
         self.failed = failed
 
 
-def _try_to_verify(migration: Migration) -> None:
+def _try_to_verify(migration: Evidence) -> None:
     """Verify where Paddle is there and may run the program; else the manifest says: nothing was."""
     try:
         migration.verify()
@@ -131,7 +130,7 @@ def _try_to_verify(migration: Migration) -> None:
 
 
 def _write(
-    migration: Migration, folder: Path, formats: tuple[str, ...]
+    migration: Evidence, folder: Path, formats: tuple[str, ...]
 ) -> tuple[dict[str, str], dict[str, WorkbenchError]]:
     """Write everything; returns what was compared for each format, and which formats failed."""
     module = migration.convert()
@@ -149,7 +148,7 @@ def _write(
     return compared, failed
 
 
-def _header(migration: Migration) -> str:
+def _header(migration: Evidence) -> str:
     source = source_files(migration)
     name, digest = next(iter(source.items()), (migration.origin, ""))
     told = f" (sha256 {digest[:16]}…)" if digest else ""
@@ -161,7 +160,7 @@ def _header(migration: Migration) -> str:
     )
 
 
-def _stored_state(migration: Migration, module: torch.nn.Module) -> dict[str, torch.Tensor]:
+def _stored_state(migration: Evidence, module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The state dict without what `load` ties; every tensor in memory of its own."""
     tied = tied_keys(migration.mapping)
     seen: set[int] = set()
@@ -175,7 +174,7 @@ def _stored_state(migration: Migration, module: torch.nn.Module) -> dict[str, to
     return state
 
 
-def _write_parity(migration: Migration, folder: Path) -> None:
+def _write_parity(migration: Evidence, folder: Path) -> None:
     """Inputs with Paddle's outputs, and a test that compares them."""
     if not migration.references or migration.verification is None:
         return
@@ -199,7 +198,7 @@ def _stored(tensor: torch.Tensor, wider: bool) -> np.ndarray:
     return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
-def _companions(migration: Migration) -> list[Path]:
+def _companions(migration: Evidence) -> list[Path]:
     """Preprocessing and dictionaries that must travel with the weights.
 
     A link that leads out of the model's folder is left out, with a warning: what lies there is

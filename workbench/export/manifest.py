@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-import workbench
 from workbench.checks.results.verification import Verification
 from workbench.core.errors import InputError, PaddleProcessError
 from workbench.core.files import write_whole
+from workbench.core.version import __version__
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
 
 NAME = "manifest.json"
 FORMAT = "workbench-bundle/2"
@@ -30,13 +30,13 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def make_manifest(
-    migration: Migration, folder: Path, tried: dict[str, Any], formats: dict[str, str]
+    migration: Evidence, folder: Path, tried: dict[str, Any], formats: dict[str, str]
 ) -> dict[str, Any]:
     """The manifest of the files in `folder`; `tried` says what was compared of the source."""
     program = migration.program
     return {
         "format": FORMAT,
-        "tool": f"{_TOOL}{workbench.__version__}",
+        "tool": f"{_TOOL}{__version__}",
         "source": {
             "origin": Path(migration.origin).name,
             "sha256": source_files(migration),
@@ -128,7 +128,7 @@ def note_files(folder: Path, *names: str) -> None:
     write_manifest(folder, manifest)
 
 
-def source_files(migration: Migration) -> dict[str, str]:
+def source_files(migration: Evidence) -> dict[str, str]:
     """The model's own files with their sha256."""
     files = migration.files
     if files is None:
@@ -136,7 +136,7 @@ def source_files(migration: Migration) -> dict[str, str]:
     return {path.name: sha256(path) for path in (files.program, files.params) if path.is_file()}
 
 
-def versions(migration: Migration) -> dict[str, str]:
+def versions(migration: Evidence) -> dict[str, str]:
     """Versions of what took part."""
     found = {"python": platform.python_version(), "torch": torch.__version__}
     if migration.verification is not None:

@@ -26,7 +26,7 @@ from workbench.export.fresh import last_line, run_fresh
 from workbench.targets.pytorch.weights import as_tensor
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
 
 #: Seconds that importing torch and the source may take.
 PATIENCE = 300.0
@@ -40,7 +40,7 @@ class TrialError(WorkbenchError):
     """The source of a bundle is not what was verified; nothing was written."""
 
 
-def try_source(migration: Migration, folder: Path) -> dict[str, Any]:
+def try_source(migration: Evidence, folder: Path) -> dict[str, Any]:
     """Run `model.py` of `folder` and compare; returns what was compared, for the manifest.
 
     Raises `TrialError` naming the first difference.
@@ -67,7 +67,7 @@ def try_source(migration: Migration, folder: Path) -> dict[str, Any]:
     }
 
 
-def _hint(migration: Migration) -> str:
+def _hint(migration: Evidence) -> str:
     from workbench.checks.values.integrity import check_integrity
 
     changes = check_integrity(migration.mapping, migration.convert()).changes
@@ -89,7 +89,7 @@ def _on_cpu(module: torch.nn.Module) -> torch.nn.Module:
 
 
 def _computed(
-    migration: Migration, module: torch.nn.Module
+    migration: Evidence, module: torch.nn.Module
 ) -> tuple[list[list[torch.Tensor]], list[Any], list[str]]:
     """Inputs, the module's outputs for them, and notes on inputs that did not suit it."""
     runs: list[list[torch.Tensor]] = []
@@ -113,7 +113,7 @@ def _computed(
     return runs, outputs, notes
 
 
-def _inputs(migration: Migration) -> Iterator[tuple[list[np.ndarray], bool]]:
+def _inputs(migration: Evidence) -> Iterator[tuple[list[np.ndarray], bool]]:
     """Inputs, and whether they were verified: all of these, and a second size if there is one."""
     program = migration.program
     references = migration.references if migration.verification is not None else ()

@@ -9,11 +9,11 @@ from workbench.checks.layers.verify import check_references
 from workbench.checks.values.integrity import check_integrity
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
     from workbench.checks.results.verification import Verification
 
 
-def verdict_now(migration: Migration) -> Verification | None:
+def verdict_now(migration: Evidence) -> Verification | None:
     """The verification of the module as it is now; None when nothing was verified.
 
     Where the module is not what it was when it was verified, Paddle's recorded values judge it

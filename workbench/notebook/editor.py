@@ -27,7 +27,7 @@ from workbench.notebook.static import table_html
 from workbench.notebook.wire import Json
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
     from workbench.checks.results.verification import Verification
     from workbench.sources.reference import Reference
 
@@ -70,7 +70,7 @@ class Editor(StillWidget):
 
     def __init__(
         self,
-        migration: Migration,
+        migration: Evidence,
         file: str | Path | None = None,
         live: bool = True,
         height: int = 600,
@@ -116,7 +116,7 @@ def _views(session: Session) -> weakref.WeakSet[Editor]:
     return _shown.setdefault(session, weakref.WeakSet())
 
 
-def session_for(migration: Migration, file: str | Path | None = None, live: bool = True) -> Session:
+def session_for(migration: Evidence, file: str | Path | None = None, live: bool = True) -> Session:
     """The session of a migration; when it is first asked for, the saved edits are applied."""
     found = open_session(migration)
     if found is not None:
@@ -231,7 +231,7 @@ def _watch(migration: Any, session: Any) -> None:
     session()._watch = task
 
 
-def default_file(migration: Migration) -> Path:
+def default_file(migration: Evidence) -> Path:
     """Where the edits are kept: beside the model, or in the working folder for a live one.
 
     Raises `MappingError` for one that is there already but lies elsewhere: edits would be written

@@ -20,7 +20,7 @@ from workbench.notebook.netron_server import shared_server
 from workbench.report.layer_graph import auto_folded, layer_graph_svg
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
 
 #: What `m.graph(kind)` can show.
 KINDS = {
@@ -34,7 +34,7 @@ _LARGEST_WEIGHTS = 256 << 20
 _POLL = 0.7
 
 
-def show_graph(migration: Migration, kind: str = "netron") -> Any:
+def show_graph(migration: Evidence, kind: str = "netron") -> Any:
     """A graph of a migration; see `KINDS`."""
     if kind == "layers":
         return LayerGraph(migration)
@@ -49,7 +49,7 @@ def show_graph(migration: Migration, kind: str = "netron") -> Any:
     return NetronGraph(frames)
 
 
-def _paddle_page(migration: Migration) -> str:
+def _paddle_page(migration: Evidence) -> str:
     files = migration.files
     source = files.program if files is not None else migration.program.source
     if source is None or not source.is_file():
@@ -69,7 +69,7 @@ def _small(weights: Path) -> bool:
     return weights.is_file() and weights.stat().st_size <= _LARGEST_WEIGHTS
 
 
-def _torch_page(migration: Migration) -> str:
+def _torch_page(migration: Evidence) -> str:
     source = migration.program.source
     name = source.name if source is not None else ""
     text = netron_json(migration.mapping, name)
@@ -119,7 +119,7 @@ class LayerGraph(StillWidget):
     svg = traitlets.Unicode("").tag(sync=True)
     height = traitlets.Int(640).tag(sync=True)
 
-    def __init__(self, migration: Migration, height: int = 640) -> None:
+    def __init__(self, migration: Evidence, height: int = 640) -> None:
         self._migration = weakref.ref(migration)
         self._folded = auto_folded(migration.mapping, self._values()[1])
         self._columns = 0

@@ -22,10 +22,10 @@ from workbench.targets.pytorch.weights import as_tensor
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
 
 
-def layer_scatter(migration: Migration, path: str) -> Figure:
+def layer_scatter(migration: Evidence, path: str) -> Figure:
     """One layer's output on Paddle's own inputs against Paddle's output, element by element.
 
     Raises `InputError` before the first verification, or when Paddle gave no value to compare with.
@@ -40,7 +40,7 @@ def layer_scatter(migration: Migration, path: str) -> Figure:
     return scatter(reference_tensor(reference, value), ours)
 
 
-def sample_answers(migration: Migration, folder: str | Path, count: int = 10) -> Figure:
+def sample_answers(migration: Evidence, folder: str | Path, count: int = 10) -> Figure:
     """The first samples of a folder with what the PyTorch model answers; wrong answers in red.
 
     A text in place of the pictures when the model has no labelled samples or takes no pictures.
@@ -70,7 +70,7 @@ def sample_answers(migration: Migration, folder: str | Path, count: int = 10) ->
     return figure
 
 
-def _answers(migration: Migration, samples: Samples, batches: list[Batch]) -> list[Any]:
+def _answers(migration: Evidence, samples: Samples, batches: list[Batch]) -> list[Any]:
     answer, found = decoder(migration.program, samples).answer, []
     for batch in batches:
         pairs = zip(batch.inputs, migration.program.inputs, strict=True)

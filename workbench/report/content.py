@@ -13,7 +13,7 @@ from workbench.checks.results.checks import VERDICTS, LayerCheck, OutputCheck, R
 from workbench.checks.results.proof import REASONS, Unproven
 from workbench.checks.results.statistics import EDGES, L2_GOOD, L2_INVESTIGATE
 from workbench.checks.results.verification import Verification
-from workbench.checks.rounding.closeness import EXACT, WRONG
+from workbench.checks.values.closeness import EXACT, WRONG
 from workbench.core.calls import Weight
 from workbench.core.mapping import Mapping, Row
 from workbench.report.changes import change_groups, hand_edits, unsupported_rows, weights_by_key
@@ -30,14 +30,14 @@ from workbench.report.scopes import scope_entries
 from workbench.report.words import call_text, document_verdict
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
 
 FORMAT = "workbench-report/1"
 #: How many layers are shown in detail.
 DETAILED = 8
 
 
-def report_content(migration: Migration) -> dict[str, Any]:
+def report_content(migration: Evidence) -> dict[str, Any]:
     """Everything that the report says, in plain types; numbers that are not finite are texts."""
     mapping, verification = migration.mapping, current_verification(migration)
     stale = migration.verification is not None and verification is None
@@ -83,7 +83,7 @@ def report_content(migration: Migration) -> dict[str, Any]:
     return data
 
 
-def current_verification(migration: Migration) -> Verification | None:
+def current_verification(migration: Evidence) -> Verification | None:
     """The verification, unless it was made before an edit: then it says nothing of this mapping."""
     found = migration.verification
     if found is None:

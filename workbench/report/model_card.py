@@ -23,10 +23,10 @@ from workbench.report.changes import weights_by_key
 from workbench.sources.paddle.load import name_of
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
 
 
-def source_card(migration: Migration) -> dict[str, Any]:
+def source_card(migration: Evidence) -> dict[str, Any]:
     """The Paddle model: files with hashes, inputs, outputs, operators, parameters."""
     program = migration.program
     parameters = program.parameters.values()
@@ -72,9 +72,9 @@ def target_card(mapping: Mapping) -> dict[str, Any]:
     }
 
 
-def environment_card(migration: Migration) -> dict[str, Any]:
+def environment_card(migration: Evidence) -> dict[str, Any]:
     """Versions and machine."""
-    from workbench import __version__
+    from workbench.core.version import __version__
 
     found = {
         "workbench": __version__,
@@ -90,7 +90,7 @@ def environment_card(migration: Migration) -> dict[str, Any]:
     return found
 
 
-def reproduce_command(migration: Migration) -> str:
+def reproduce_command(migration: Evidence) -> str:
     """The command that does this migration again, or Python lines for a live layer."""
     edited = any(row.edited for row in migration.mapping.walk())
     if migration.origin.startswith("live "):
@@ -105,7 +105,7 @@ def reproduce_command(migration: Migration) -> str:
     return f"workbench migrate {shlex.quote(migration.origin)} --out out/{edits}{_flags(migration)}"
 
 
-def _flags(migration: Migration) -> str:
+def _flags(migration: Evidence) -> str:
     """The options that ask for what was run."""
     thorough = migration.verification is not None and migration.verification.thorough
     code = getattr(migration, "code", "")
@@ -119,7 +119,7 @@ def _flags(migration: Migration) -> str:
     return flags + (" --benchmark" if getattr(migration, "timings", ()) else "")
 
 
-def model_files(migration: Migration) -> list[Path]:
+def model_files(migration: Evidence) -> list[Path]:
     """The files that the model was read from: those the person gave where they still exist."""
     origin = Path(migration.origin)
     if origin.is_file():
@@ -132,7 +132,7 @@ def model_files(migration: Migration) -> list[Path]:
     return [path for path in given if path is not None and path.is_file()]
 
 
-def paddle_version(migration: Migration) -> str:
+def paddle_version(migration: Evidence) -> str:
     """The version that computed the reference if its process still runs, else the installed one."""
     process = getattr(migration, "paddle", None) if migration.verification is not None else None
     if process is not None and process.pid is not None:

@@ -15,13 +15,13 @@ from workbench.checks.values.gaps import Gap, find_gaps
 from workbench.report.entries import check_entry
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
 
 #: Gradients that are shown one by one: those that differ, else those closest to their tolerance.
 SHOWN = 12
 
 
-def parity_content(migration: Migration, verification: Verification | None) -> dict[str, Any]:
+def parity_content(migration: Evidence, verification: Verification | None) -> dict[str, Any]:
     """The content in plain types; None for what was not run."""
     gradients = getattr(migration, "gradient_parity", None)
     training = getattr(migration, "training_parity", None)
@@ -54,7 +54,7 @@ def parity_concerns(data: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"code": code, "count": count} for code, count in counts.items() if count]
 
 
-def gaps_content(migration: Migration, verification: Verification | None) -> list[dict[str, Any]]:
+def gaps_content(migration: Evidence, verification: Verification | None) -> list[dict[str, Any]]:
     """What the inputs left untouched, one entry for each kind."""
     references = getattr(migration, "references", ())
     if verification is None or not references:

@@ -32,7 +32,7 @@ from workbench.report.texts import Texts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
 
 #: How many layers share a line of a table by name; the JSON has all.
 LISTED = 50
@@ -40,7 +40,7 @@ LISTED = 50
 LIMIT = 2_000_000
 
 
-def write_report(migration: Migration, path: Path, lang: str = "en") -> Path:
+def write_report(migration: Evidence, path: Path, lang: str = "en") -> Path:
     """Write the report of a migration and its `.json`; returns the path of the HTML file.
 
     A module that was changed after its verification is judged again first.

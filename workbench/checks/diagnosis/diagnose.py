@@ -23,9 +23,9 @@ from workbench.checks.layers.verify import check_row
 from workbench.checks.results.checks import Check, Finding
 from workbench.checks.results.statistics import largest_difference
 from workbench.checks.results.verification import Verification
-from workbench.checks.rounding.closeness import unit_of
 from workbench.checks.rounding.judging import worst
 from workbench.checks.values.block_rows import references_of
+from workbench.checks.values.closeness import unit_of
 from workbench.checks.values.integrity import check_integrity
 from workbench.checks.values.row_runner import RowRunner
 from workbench.checks.values.source_values import reference_tensor

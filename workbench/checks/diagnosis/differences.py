@@ -10,6 +10,7 @@ from workbench.core.calls import Layer
 from workbench.core.errors import WorkbenchError
 from workbench.core.mapping import Mapping, Row
 from workbench.editing.calls import main_call, slots
+from workbench.editing.edits import edit_row
 from workbench.editing.merge import original_of
 from workbench.editing.names import Names
 from workbench.editing.notation import show
@@ -93,7 +94,7 @@ def plain_edit(mapping: Mapping, row: Row, edit: dict[str, Any] | None) -> dict[
     if edit is None:
         return None
     try:
-        changed = mapping.edit(row.path, **edit)
+        changed = edit_row(mapping, row.path, edit)
     except (WorkbenchError, ValueError, KeyError):
         return None
     if edit.get("reset"):

@@ -15,9 +15,9 @@ import torch
 from workbench.checks.layers.blame import refused
 from workbench.checks.layers.float64 import alone
 from workbench.checks.results.checks import Check
-from workbench.checks.rounding.closeness import groups_of, judge, noise_by_group, unit_of
 from workbench.checks.rounding.judging import worst
 from workbench.checks.rounding.known import loose_unit
+from workbench.checks.values.closeness import groups_of, judge, noise_by_group, unit_of
 from workbench.checks.values.row_runner import Chain, RowRunner
 from workbench.checks.values.source_values import PaddleValues
 from workbench.core.mapping import Mapping, Row

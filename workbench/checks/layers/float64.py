@@ -15,12 +15,12 @@ import torch
 
 from workbench.checks.layers.blame import refused
 from workbench.checks.results.checks import Check
-from workbench.checks.rounding.closeness import EXACT, judge, unit_of
 from workbench.checks.rounding.judging import first_line, worst
 from workbench.checks.rounding.known import loose_shift, loose_unit
 from workbench.checks.rounding.sensitivity import moved_by_rounding
 from workbench.checks.rounding.ties import TIES, only_ties
 from workbench.checks.twin.wide_model import WideValues
+from workbench.checks.values.closeness import EXACT, judge, unit_of
 from workbench.checks.values.row_runner import Chain, NotRecordedError, RowRunner
 from workbench.checks.values.source_values import PaddleValues
 from workbench.core.mapping import Mapping as RowMapping

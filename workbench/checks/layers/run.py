@@ -13,8 +13,6 @@ from torch import fx
 from workbench.checks.layers.as_run import AsRun
 from workbench.checks.layers.float64 import RuleChecks, alone, check_rules
 from workbench.checks.results.checks import Check, LayerCheck, OutputCheck, Run
-from workbench.checks.results.proof import fixed_values
-from workbench.checks.rounding.closeness import judge
 from workbench.checks.rounding.judging import first_line, health_of, worst
 from workbench.checks.rounding.known import loose_unit
 from workbench.checks.twin.wide_model import WideModel, WideValues
@@ -25,6 +23,8 @@ from workbench.checks.values.block_rows import (
     loop_numbers,
     met_inside,
 )
+from workbench.checks.values.closeness import judge
+from workbench.checks.values.fixed import fixed_values
 from workbench.checks.values.integrity import Integrity
 from workbench.checks.values.row_runner import RowRunner, quiet
 from workbench.checks.values.source_values import PaddleValues

@@ -15,10 +15,10 @@ import torch
 from torch import fx
 
 from workbench.checks.results.checks import Check, LayerCheck, Run
-from workbench.checks.rounding.closeness import judge
 from workbench.checks.rounding.judging import first_line, worst
 from workbench.checks.rounding.known import loose_unit
 from workbench.checks.twin.wide_model import WideModel, WideValues, wide_model
+from workbench.checks.values.closeness import judge
 from workbench.checks.values.row_runner import RowRunner, untouched
 from workbench.checks.values.source_values import PaddleValues
 from workbench.core.mapping import Mapping, Row

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from workbench.checks.results.checks import VERDICTS, Check, LayerCheck
-from workbench.checks.results.verification import Verification
+from workbench.checks.results.checks import VERDICTS, Check, LayerCheck, OutputCheck
+from workbench.core import shown
 from workbench.core.errors import InputError
 from workbench.core.files import LARGEST_DOCUMENT, read_text, write_whole
 from workbench.core.plain_data import from_plain, to_plain
@@ -23,6 +23,23 @@ KINDS = ("worse", "better", "new", "gone")
 #: A layer of equal verdict got worse when it uses this many times more of its tolerance, unless
 #: it uses less than `QUIET` of it.
 FACTOR, QUIET = 3.0, 0.3
+Found = TypeVar("Found")
+
+
+class Compared(Protocol):
+    """What is compared of a verification: its layers and outputs, each in the worst of its runs."""
+
+    @property
+    def layers(self) -> tuple[LayerCheck, ...]:
+        """The layers, in program order."""
+
+    @property
+    def outputs(self) -> tuple[OutputCheck, ...]:
+        """The outputs, in fetch order."""
+
+    @property
+    def summary(self) -> str:
+        """The verdict in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +91,7 @@ class Comparison:
         return f"Comparison({self.summary})"
 
     def _repr_html_(self) -> str:
-        from workbench.report.parity_fragments import comparison_html
-
-        return comparison_html(self)
+        return shown.html(self)
 
 
 _COLUMNS = ("path", "change", "where", "before", "before_ratio", "now", "now_ratio")
@@ -93,7 +108,7 @@ def _line(change: LayerChange) -> dict[str, Any]:
     return dict(zip(_COLUMNS, cells, strict=True))
 
 
-def compare(now: Verification, earlier: Verification) -> Comparison:
+def compare(now: Compared, earlier: Compared) -> Comparison:
     """What changed between two verifications, layer by layer and at the outputs."""
     before = {layer.path: layer for layer in earlier.layers}
     current = {layer.path: layer for layer in now.layers}
@@ -153,19 +168,19 @@ def _kind(before: Check, now: Check) -> str:
     return ""
 
 
-def _short(verification: Verification) -> str:
+def _short(verification: Compared) -> str:
     return verification.summary.partition(";")[0]
 
 
 # --- files ------------------------------------------------------------------------------------
 
 
-def save(verification: Verification, path: str | Path) -> Path:
+def save(verification: Any, summary: str, path: str | Path) -> Path:
     """Write a verification as JSON, whole or not at all; raises `InputError` when it cannot be."""
     data = {
         "format": FORMAT,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "summary": verification.summary,
+        "summary": summary,
         "verification": to_plain(verification),
     }
     path = Path(path).expanduser()
@@ -177,8 +192,8 @@ def save(verification: Verification, path: str | Path) -> Path:
     return path
 
 
-def load(path: str | Path) -> Verification:
-    """A verification from its file; raises `InputError` when it is not one."""
+def load(kind: type[Found], path: str | Path) -> Found:
+    """A verification, of the class `kind`, from its file; raises `InputError` when it is none."""
     hint = "Write one with v.save(path), or workbench verify MODEL --save FILE."
     try:
         data = json.loads(read_text(Path(path).expanduser(), LARGEST_DOCUMENT))
@@ -187,6 +202,6 @@ def load(path: str | Path) -> Verification:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError(f"{path} holds no verification of this version ({FORMAT}).", hint)
     try:
-        return from_plain(Verification, data["verification"])
+        return from_plain(kind, data["verification"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is damaged: {error}.", hint) from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.checks.results.checks import VERDICTS, Check
+from workbench.core import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,9 +140,7 @@ class GradientParity:
         return f"GradientParity({self.summary})"
 
     def _repr_html_(self) -> str:
-        from workbench.report.parity_fragments import gradients_html
-
-        return gradients_html(self)
+        return shown.html(self)
 
 
 def _line(check: GradientCheck) -> dict[str, Any]:

@@ -4,18 +4,14 @@ an error, and what to give so that something is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.core.calls import Call, Device, Layer, Trait
-from workbench.core.integers import Dim, IntOp, Symbol, values_in
-from workbench.core.values import Value
+from workbench.core.calls import Trait
 
 if TYPE_CHECKING:
-    from workbench.checks.results.checks import LayerCheck, OutputCheck
-    from workbench.checks.results.verification import Verification
-    from workbench.core.mapping import Mapping, Row
+    from workbench.checks.results.checks import LayerCheck, OutputCheck, Run
 
 #: The outcomes of a verification.
 OUTCOMES = ("passed", "not proven", "failed")
@@ -60,9 +56,8 @@ class Unproven:
     is_output: bool = False
 
 
-def unproven(verification: Verification) -> tuple[Unproven, ...]:
-    """What no run and no probe of a verification proved: outputs first, then layers in order."""
-    runs = verification.runs
+def unproven(runs: Sequence[Run]) -> tuple[Unproven, ...]:
+    """What no run and no probe proved: outputs first, then layers in order."""
     outputs = zip(*(run.outputs for run in runs), strict=True)
     layers = zip(*(run.layers for run in runs), strict=True)
     ends = [_unproven_output(number, checks) for number, checks in enumerate(outputs, 1)]
@@ -126,54 +121,3 @@ def told_of(found: Iterable[Unproven]) -> str:
 def _names(group: Sequence[Unproven]) -> str:
     names = ", ".join(one.path for one in group[:NAMED])
     return f"{names} and {len(group) - NAMED} more" if len(group) > NAMED else names
-
-
-# --- what is the same whatever the inputs are ---------------------------------------------------
-
-#: Operators that look at the shape of what they read only.
-_BY_SHAPE = {
-    "empty_like", "full_batch_size_like", "full_like", "numel", "ones_like", "shape", "shape64",
-    "zeros_like",
-}  # fmt: skip
-
-
-def fixed_values(mapping: Mapping) -> set[Value]:
-    """The values that the contents of the inputs do not change: a constant reference is theirs."""
-    varying = set(mapping.program.inputs)
-    _spread(mapping.rows, varying)
-    made = {value for row in mapping.walk() for value in row.values}
-    return made - varying
-
-
-def _spread(rows: Iterable[Row], varying: set[Value]) -> None:
-    for row in rows:
-        for block in row.blocks:
-            varying.update(block.arguments)
-            _spread(block.rows, varying)
-        if row.blocks or row.traits or _varies(row, varying):
-            varying.update(row.values)
-
-
-def _varies(row: Row, varying: set[Value]) -> bool:
-    if row.op is not None and row.op.short_name.rstrip("_") in _BY_SHAPE:
-        return False
-    return any(value in varying for value in _contents(row.call))
-
-
-def _contents(argument: Any) -> Iterator[Value]:
-    """The values whose elements an argument reads; not those of which it takes a size."""
-    if isinstance(argument, Value):
-        yield argument
-    elif isinstance(argument, Dim | Device):
-        return
-    elif isinstance(argument, IntOp):
-        yield from _contents((argument.left, argument.right))
-    elif isinstance(argument, Symbol):
-        yield from values_in(argument)
-    elif isinstance(argument, Call | Layer):
-        yield from _contents((tuple(argument.args), tuple(argument.kwargs.values())))
-    elif isinstance(argument, slice):
-        yield from _contents((argument.start, argument.stop, argument.step))
-    elif isinstance(argument, tuple | list):
-        for item in argument:
-            yield from _contents(item)

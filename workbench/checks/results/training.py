@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.checks.results.checks import Check
+from workbench.core import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,6 +121,4 @@ class TrainingParity:
         return f"TrainingParity({self.summary})"
 
     def _repr_html_(self) -> str:
-        from workbench.report.parity_fragments import training_html
-
-        return training_html(self)
+        return shown.html(self)

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.checks.results.checks import VERDICTS, Finding, LayerCheck, OutputCheck, Run
+from workbench.checks.results.comparison import Comparison, compare, load, save
 from workbench.checks.results.proof import Unproven, told_of, unproven
 from workbench.checks.results.statistics import L2_GOOD, L2_INVESTIGATE, ErrorStats
+from workbench.core import shown
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-    from workbench.checks.results.comparison import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Verification:
     @property
     def unproven(self) -> tuple[Unproven, ...]:
         """The outputs and layers that no run and no probe proved, and why."""
-        return unproven(self)
+        return unproven(self.runs)
 
     @property
     def layers(self) -> tuple[LayerCheck, ...]:
@@ -170,36 +170,28 @@ class Verification:
 
     def save(self, path: str | Path) -> Path:
         """Write everything as JSON, to be compared with later; raises `InputError`."""
-        from workbench.checks.results.comparison import save
-
-        return save(self, path)
+        return save(self, self.summary, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Verification:
         """Read what `save` wrote; raises `InputError` when the file is not such a one."""
-        from workbench.checks.results.comparison import load
-
-        return load(path)
+        return load(cls, path)
 
     def compare(self, earlier: Verification | str | Path) -> Comparison:
         """What changed since an earlier verification, which may be a file that `save` wrote."""
-        from workbench.checks.results.comparison import compare, load
-
-        return compare(self, earlier if isinstance(earlier, Verification) else load(earlier))
+        before = earlier if isinstance(earlier, Verification) else self.load(earlier)
+        return compare(self, before)
 
     def histograms(self) -> Figure:
         """Error histograms of the layers, alone and in the chain, over the depth of the model."""
-        from workbench.notebook.plots import histograms
-
-        return histograms(self)
+        figure: Figure = shown.drawn(self, "histograms")
+        return figure
 
     def __repr__(self) -> str:
         return f"Verification({self.summary})"
 
     def _repr_html_(self) -> str:
-        from workbench.report.fragments import verification_html
-
-        return verification_html(self)
+        return shown.html(self)
 
 
 def _severity(layer: LayerCheck) -> tuple[int, int, float]:

@@ -17,7 +17,7 @@ from workbench.checks.results.statistics import (
     largest_difference,
     magnitude,
 )
-from workbench.checks.rounding.closeness import WRONG, misfit
+from workbench.checks.values.closeness import WRONG, misfit
 
 #: How many times the rounding noise of our own run Paddle's result may be away.
 NOISE_FACTOR = 8.0

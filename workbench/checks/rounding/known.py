@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from workbench.checks.rounding.closeness import unit_of
+from workbench.checks.values.closeness import unit_of
 from workbench.checks.values.source_values import PaddleValues
 from workbench.core.mapping import Row
 

@@ -17,7 +17,7 @@ from workbench.core.files import LARGEST_DOCUMENT, belongs, read_text
 from workbench.core.npz import read_npz
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.subject import Subject
     from workbench.core.program import Program
 
 #: Images that a folder may hold.
@@ -81,7 +81,7 @@ class Samples:
 
 
 def read_samples(
-    migration: Migration, folder: Path, preprocess: Prepare | None = None, limit: int | None = None
+    migration: Subject, folder: Path, preprocess: Prepare | None = None, limit: int | None = None
 ) -> Samples:
     """The samples of a folder (`samples.npz`, or images) or one image; raises `InputError`."""
     if not folder.exists():
@@ -205,7 +205,7 @@ def _joined(batches: Sequence[Batch]) -> Batch:
     return Batch(inputs, names, labels if batches[0].labels is not None else None)
 
 
-def _from_arrays(migration: Migration, folder: Path, limit: int | None) -> Samples:
+def _from_arrays(migration: Subject, folder: Path, limit: int | None) -> Samples:
     found = read_npz(folder / "samples.npz")
     wanted = [f"in_{number}" for number in range(len(migration.program.inputs))]
     missing = [name for name in wanted if name not in found]
@@ -229,7 +229,7 @@ def _from_arrays(migration: Migration, folder: Path, limit: int | None) -> Sampl
     return Samples(batches, count, labels is not None, str(folder), _told(folder))
 
 
-def _preprocessing(migration: Migration, folder: Path) -> Preprocessing:
+def _preprocessing(migration: Subject, folder: Path) -> Preprocessing:
     files = migration.files
     places = [folder, *([files.program.parent] if files else [])]
     candidates = [_file_of(place, name) for place in places for name in CONFIGS]

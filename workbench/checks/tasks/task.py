@@ -15,13 +15,14 @@ import torch
 from workbench.checks.tasks.answers import Answer, Decoder, decoder, same
 from workbench.checks.tasks.samples import Batch, read_samples
 from workbench.checks.values.inputs import check_inputs
+from workbench.core import shown
 from workbench.core.errors import InputError
 from workbench.core.progress import progress
 from workbench.sources.paddle.client.predict import AT_ONCE, predict
 from workbench.targets.pytorch.weights import as_tensor
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.subject import Subject
 
 #: From answers and labels to one number; the default is the share of equal ones.
 Metric = Callable[[Sequence[Any], Sequence[Any]], float]
@@ -93,13 +94,11 @@ class TaskParity:
         )
 
     def _repr_html_(self) -> str:
-        from workbench.report.parity_fragments import task_html
-
-        return task_html(self)
+        return shown.html(self)
 
 
 def task_parity(
-    migration: Migration,
+    migration: Subject,
     samples: str | Path,
     metric: Metric | None = None,
     answer: Answer | None = None,
@@ -185,7 +184,7 @@ def _answers(answer: Answer, outputs: list[np.ndarray], batch: Batch) -> list[An
     return made
 
 
-def _ours(migration: Migration, arrays: list[np.ndarray]) -> list[np.ndarray]:
+def _ours(migration: Subject, arrays: list[np.ndarray]) -> list[np.ndarray]:
     values = zip(arrays, migration.program.inputs, strict=True)
     with torch.no_grad():
         result = migration.convert()(*(as_tensor(array, value.dtype) for array, value in values))

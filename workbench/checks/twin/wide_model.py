@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
-from workbench.checks.rounding.closeness import unit_of
 from workbench.checks.rounding.judging import first_line
 from workbench.checks.twin.twin import Twin
+from workbench.checks.values.closeness import unit_of
 from workbench.checks.values.row_runner import RowRunner
 from workbench.checks.values.source_values import PaddleValues
 from workbench.core.mapping import Mapping

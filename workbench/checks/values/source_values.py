@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from workbench.checks.results.statistics import Magnitude, magnitude
-from workbench.checks.rounding.closeness import unit_of
+from workbench.checks.values.closeness import unit_of
 from workbench.core.program import Program
 from workbench.core.values import Value
 from workbench.sources.reference import Reference

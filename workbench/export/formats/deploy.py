@@ -27,7 +27,7 @@ from workbench.export.formats.script import traced
 from workbench.export.formats.sizes import Sizes, sizes_of
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Format:
 
 
 def write_formats(
-    migration: Migration, folder: Path, names: tuple[str, ...]
+    migration: Evidence, folder: Path, names: tuple[str, ...]
 ) -> tuple[dict[str, str], dict[str, WorkbenchError]]:
     """Write the formats into a folder; what was compared for each, and why others failed."""
     compared: dict[str, str] = {}
@@ -59,7 +59,7 @@ def write_formats(
     return compared, failed
 
 
-def _write(form: Format, migration: Migration, sizes: Sizes, target: Path) -> str:
+def _write(form: Format, migration: Evidence, sizes: Sizes, target: Path) -> str:
     """Write one format; raises `WorkbenchError` and leaves no file where it fails."""
     module = migration.convert()
     drawn, ordering = random_values(migration.mapping), orders(migration.mapping)

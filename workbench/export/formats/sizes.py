@@ -17,7 +17,7 @@ from workbench.core.values import Value
 from workbench.targets.pytorch.weights import as_tensor
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.evidence import Evidence
 
 Inputs = tuple[Tensor, ...]
 #: A dynamic dimension: number of the input and axis.
@@ -44,7 +44,7 @@ class Sizes:
         return len({str(shapes(inputs)) for inputs in self.trials}) > 1
 
 
-def sizes_of(migration: Migration) -> Sizes:
+def sizes_of(migration: Evidence) -> Sizes:
     """Example and trials for a converted model.
 
     Raises `WorkbenchError` when the model runs on none of the inputs at hand.
@@ -83,7 +83,7 @@ def copies(inputs: Iterable[Tensor]) -> list[Tensor]:
 # --- the inputs at hand -------------------------------------------------------------------------
 
 
-def _given(migration: Migration) -> Iterator[Inputs]:
+def _given(migration: Evidence) -> Iterator[Inputs]:
     """Inputs of the verification; if of one size, samples too; without sizes of 1 as well."""
     values = migration.program.inputs
     arrays = [list(reference.inputs) for reference in migration.references]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import builtins
-import inspect
 import operator
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
-import torch
 from torch import fx, nn
 
 from workbench.core.calls import Call, Device, Dtype, Layer
@@ -20,8 +17,8 @@ from workbench.core.integers import Count, Dim, IntOp, Item, Symbol
 from workbench.core.mapping import Mapping as RowMapping
 from workbench.core.mapping import Row, RowBlock
 from workbench.core.values import Value
-from workbench.targets.pytorch import custom
 from workbench.targets.pytorch.control_flow import For, If, While
+from workbench.targets.pytorch.modules import build_layer
 from workbench.targets.pytorch.resolve import resolve, torch_dtype
 from workbench.targets.pytorch.weights import WeightStore
 
@@ -73,83 +70,6 @@ def raise_unsupported(mapping: RowMapping) -> None:
         f"{len(mapping.unsupported)} of {len(mapping)} layers cannot be converted:\n"
         + "\n".join(lines)
     )
-
-
-def build_layer(layer: Layer, weights: WeightStore, where: str = "") -> nn.Module:
-    """One module with its weights; nothing is initialised first.
-
-    Raises `MappingError` when arguments or weights do not fit the module.
-    """
-    arguments = {name: literal(value) for name, value in layer.arguments.items()}
-    if custom.is_custom(layer.target):
-        module = custom.make(layer.target, arguments)
-        _check_all_given(module, layer, where)
-        _load(module, layer, weights, where)
-        return module
-    constructor = resolve(layer.target)
-    try:
-        module = _uninitialised(constructor, arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise MappingError(f"{where}: {layer.target} cannot be made: {error}") from error
-    _load(module, layer, weights, where)
-    return module
-
-
-def _uninitialised(
-    constructor: Callable[..., nn.Module], arguments: Mapping[str, Any]
-) -> nn.Module:
-    if _takes_device(constructor):
-        return constructor(**arguments, device="meta")
-    return constructor(**arguments)
-
-
-@cache
-def _takes_device(constructor: Callable[..., nn.Module]) -> bool:
-    return "device" in inspect.signature(constructor).parameters
-
-
-def _check_all_given(module: nn.Module, layer: Layer, where: str) -> None:
-    """Own code makes its tensors itself: none of its random numbers may stay in the model."""
-    missing = [key for key in custom.stored_keys(module)[0] if key not in layer.weights]
-    if missing:
-        raise MappingError(
-            f"{where}: {layer.target} needs a weight for {', '.join(map(repr, missing))}",
-            "Say which: weights={'key': {'parameter': 'name', 'steps': []}}.",
-        )
-
-
-def _load(module: nn.Module, layer: Layer, weights: WeightStore, where: str) -> None:
-    parameters = dict(module.named_parameters())
-    buffers = dict(module.named_buffers())
-    for key, weight in layer.weights.items():
-        expected = parameters.get(key, buffers.get(key))
-        if expected is None:
-            raise MappingError(f"{where}: {layer.target} has no parameter '{key}'")
-        if tuple(expected.shape) != weight.final_shape:
-            raise MappingError(
-                f"{where}: {key} of {layer.target} is {tuple(expected.shape)}, but the weight "
-                f"steps give {weight.final_shape} ({weight})"
-            )
-        owner, _, leaf = key.rpartition(".")
-        holder = module.get_submodule(owner)
-        if key in parameters:
-            holder._parameters[leaf] = weights.get(weight, buffer=False)  # type: ignore[assignment]
-        else:
-            holder._buffers[leaf] = weights.get(weight, buffer=True)
-    for key, tensor in [*module.named_parameters(), *module.named_buffers()]:
-        if tensor.is_meta:
-            if not key.endswith("num_batches_tracked"):
-                raise MappingError(f"{where}: {layer.target} needs a weight for '{key}'")
-            module._buffers[key] = torch.zeros((), dtype=torch.long)
-
-
-def literal(argument: Any) -> Any:
-    """An argument without values as a Python object."""
-    if isinstance(argument, Dtype):
-        return torch_dtype(argument.name)
-    if isinstance(argument, (tuple, list)):
-        return type(argument)(literal(item) for item in argument)
-    return argument
 
 
 #: Names that mean something in the code that torch.fx writes.

@@ -8,7 +8,6 @@ from typing import Any
 from workbench.core.calls import Dtype
 from workbench.core.identifiers import is_plain
 from workbench.core.mapping import Mapping, Row
-from workbench.editing.calls import make_module
 from workbench.targets.pytorch import custom
 from workbench.targets.pytorch.codegen.classes import ClassBuilder, GeneratedClass, Made, hoist
 from workbench.targets.pytorch.codegen.expressions import alike, literal
@@ -16,6 +15,7 @@ from workbench.targets.pytorch.codegen.helpers import helper_source, own_names
 from workbench.targets.pytorch.codegen.layout import wrap
 from workbench.targets.pytorch.codegen.plan import make_plan
 from workbench.targets.pytorch.codegen.text import docstring, dotted, quoted
+from workbench.targets.pytorch.modules import make_module
 from workbench.targets.pytorch.signatures import REQUIRED, signature_of
 
 _SCOPE = '''class Scope(nn.Module):
