@@ -26,6 +26,7 @@ from tests.oracle.case import Case
 from tests.oracle.check import run_paddle
 from workbench.core.errors import WorkbenchError
 from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 
 def in_dtype(case: Case, dtype: str) -> Iterator[Case]:
@@ -38,13 +39,13 @@ def in_dtype(case: Case, dtype: str) -> Iterator[Case]:
         yield replace(case, inputs=inputs, grad=False, no_grad="another dtype")
 
 
-def verified(case: Case, oracle: PaddleProcess, worker: PaddleProcess, thorough: bool) -> Any:
+def verified(case: Case, oracle: PaddleProcess, worker: PaddleRuntime, thorough: bool) -> Any:
     """What became of one case: its verdict and words for it."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             run_paddle(case, oracle, Path(folder), tries=1)
             migration = wb.load(folder)
-            migration._process = worker
+            migration._runtime = worker
             sets = [list(case.arrays(run).values()) for run in range(case.runs)]
             found = migration.verify(sets, thorough=thorough)
         except WorkbenchError as error:
@@ -69,7 +70,7 @@ def main() -> None:
     if options.dtype != "float32":
         cases = [other for case in cases for other in in_dtype(case, options.dtype)]
     counts: Counter[str] = Counter()
-    with PaddleProcess("tests.oracle.worker", timeout=120) as oracle, PaddleProcess() as worker:
+    with PaddleProcess("tests.oracle.worker", timeout=120) as oracle, PaddleRuntime() as worker:
         for case in cases:
             verdict, told = verified(case, oracle, worker, options.thorough)
             counts[verdict] += 1

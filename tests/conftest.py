@@ -19,6 +19,7 @@ from workbench.report.content import report_content
 from workbench.report.report import render
 from workbench.report.texts import Texts
 from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 DATA = Path(__file__).parents[1] / "data"
 SAMPLES = ("digits_classifier", "crnn_recognizer", "transformer_encoder", "legacy_classifier")
@@ -37,9 +38,9 @@ def oracle() -> Iterator[PaddleProcess]:
 
 
 @pytest.fixture(scope="session")
-def worker() -> Iterator[PaddleProcess]:
-    """One Paddle process for tests that run whole models; give it to a migration as `_process`."""
-    with PaddleProcess(timeout=300) as process:
+def worker() -> Iterator[PaddleRuntime]:
+    """One Paddle process for tests that run whole models; give it to a migration as `_runtime`."""
+    with PaddleRuntime(timeout=300) as process:
         yield process
 
 
@@ -66,14 +67,14 @@ def _every_report(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def opened(
-    oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> Callable[[Case], wb.Migration]:
     """Export a case and open it."""
 
     def open_(exported: Case) -> wb.Migration:
         run_paddle(exported, oracle, tmp_path)
         migration = wb.load(tmp_path)
-        migration._process = worker
+        migration._runtime = worker
         return migration
 
     return open_

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.conversion.apply import make_mapping
+from tests.small_programs import mapped
 from workbench.core.integers import Known
 from workbench.core.program import Block, Op, Program
 from workbench.core.values import Value
@@ -52,7 +52,7 @@ def convert(
     op = Op(name, inputs, outputs, attributes, "0")
     results = tuple(outputs.values())
     program = Program(Block((), (op,), results), tuple(values), results, {}, known=known)
-    return build(make_mapping(program))(*feeds)
+    return build(mapped(program))(*feeds)
 
 
 def _dtype(x: Tensor) -> str:

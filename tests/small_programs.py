@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from workbench.conversion.apply import make_mapping
-from workbench.core.mapping import Mapping
 from workbench.core.program import Block, Op, Parameter, Program
 from workbench.core.values import Value
-from workbench.sources.paddle import rules
+from workbench.editing.editable import EditableMapping, editable
+from workbench.sources.paddle.rules import DEFAULT
 
-assert rules.DEFAULT.names()
+
+def mapped(program: Program) -> EditableMapping:
+    """What our rules make of a program."""
+    return editable(make_mapping(program, DEFAULT))
 
 
 class ProgramMaker:
@@ -83,14 +86,14 @@ class ProgramMaker:
     def program(self, *outputs: Value) -> Program:
         """The finished program."""
         block = Block((), tuple(self.ops), outputs)
-        return Program(block, tuple(self.inputs), outputs, self.parameters)
+        return Program(block, tuple(self.inputs), outputs, self.parameters, framework="paddle")
 
-    def mapping(self, *outputs: Value) -> Mapping:
+    def mapping(self, *outputs: Value) -> EditableMapping:
         """Its mapping."""
-        return make_mapping(self.program(*outputs))
+        return mapped(self.program(*outputs))
 
 
-def classifier() -> Mapping:
+def classifier() -> EditableMapping:
     """Two convolutions with relu, an operator without a rule, and a square linear layer.
 
     Rows: `s`, `block.conv2d`, `block.re_lu`, `block_1.conv2d`, `block_1.relu`, `head.mystery`,
@@ -106,13 +109,13 @@ def classifier() -> Mapping:
     return named(make.mapping(x), [*paths, "head.mystery", "head.fc"])
 
 
-def named(mapping: Mapping, paths: list[str]) -> Mapping:
+def named(mapping: EditableMapping, paths: list[str]) -> EditableMapping:
     """The mapping with these paths, so that tests do not hang on how rows are named."""
     rows = zip(mapping.rows, paths, strict=True)
     return replace(mapping, rows=tuple(replace(row, path=path) for row, path in rows))
 
 
-def branching() -> Mapping:
+def branching() -> EditableMapping:
     """A linear layer, then an `if` with a relu in one branch and a sigmoid in the other.
 
     Rows: `fc`, `choose` with `choose.then_branch.relu` and `choose.else_branch.sigmoid`.
@@ -140,7 +143,7 @@ def branching() -> Mapping:
     return replace(mapping, rows=rows)
 
 
-def deep(rows: int) -> Mapping:
+def deep(rows: int) -> EditableMapping:
     """A chain of linear layers and relus: as many rows as asked, in scopes of ten."""
     make = ProgramMaker()
     x = make.input("x", -1, 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from workbench.conversion.apply import make_mapping
+from tests.small_programs import mapped
 from workbench.core.program import Block, Op, Program
 from workbench.core.values import ARRAY, Value
 from workbench.targets.pytorch.builder import build
@@ -33,6 +33,6 @@ def test_pop_changes_the_array() -> None:
         Block((), tuple(ops), (popped[0][1], joined)), (x, y), (popped[0][1], joined), {}
     )
     first, rest = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])
-    taken, remaining = build(make_mapping(program))(first, rest)
+    taken, remaining = build(mapped(program))(first, rest)
     assert torch.equal(taken, first)
     assert torch.equal(remaining, rest[None])

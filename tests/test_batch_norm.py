@@ -16,12 +16,13 @@ from workbench.app.migration import Migration
 from workbench.checks.gradients.batch_norm import batch_norms
 from workbench.core.errors import InputError
 from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 
 @pytest.fixture
-def digits(data: Path, worker: PaddleProcess) -> Migration:
+def digits(data: Path, worker: PaddleRuntime) -> Migration:
     migration = wb.load(data / "digits_classifier")
-    migration._process = worker
+    migration._runtime = worker
     return migration
 
 
@@ -104,12 +105,12 @@ LAYERS = {"fc": "nn.Linear(6, 5)", "bn": "nn.BatchNorm1D(5, momentum=0.7)"}
 )  # fmt: skip
 def test_forms_agree(
     expression: str, layers: dict[str, str], oracle: PaddleProcess, tmp_path: Path,
-    worker: PaddleProcess,
+    worker: PaddleRuntime,
 ) -> None:  # fmt: skip
     one = case("any", expression, x=f32("B", 6), **layers)
     _exported(one, oracle, tmp_path)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     inputs = np.random.default_rng(0).normal(size=(7, 6)).astype(np.float32)
     found = migration.training([inputs], steps=3, batch_norm="train")
     assert found.passed, found.summary
@@ -118,12 +119,12 @@ def test_forms_agree(
 
 
 def test_batches_of_several_sizes_are_told(
-    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleRuntime
 ) -> None:
     one = case("any", "bn(fc(x)).sum() + bn(fc(x[:2] * 2)).sum()", x=f32("B", 6), **LAYERS)
     _exported(one, oracle, tmp_path)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     inputs = np.random.default_rng(0).normal(size=(7, 6)).astype(np.float32)
     found = migration.training([inputs], ["SGD"], 2, batch_norm="train")
     means = [one.check for one in found.courses[0].statistics if one.key == "running_mean"]
@@ -134,12 +135,12 @@ def test_batches_of_several_sizes_are_told(
 
 
 def test_what_cannot_train_is_told(
-    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleRuntime
 ) -> None:
     one = case("any", "bn(fc(x))", x=f32("B", 6), **LAYERS)
     _exported(one, oracle, tmp_path)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     single = np.ones((1, 6), np.float32)
     with pytest.raises(InputError, match="one value a channel"):
         migration.training([single], batch_norm="train")
@@ -147,7 +148,7 @@ def test_what_cannot_train_is_told(
         migration.gradients([single], batch_norm="batch")
     _exported(case("any", "fc(x)", x=f32("B", 6), fc="nn.Linear(6, 5)"), oracle, tmp_path)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     for check in (migration.gradients, migration.training):
         with pytest.raises(InputError, match="no batch norm that could train"):
             check([single], batch_norm="train")

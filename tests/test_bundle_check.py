@@ -20,6 +20,7 @@ from workbench.core.errors import InputError
 from workbench.export.manifest import read_manifest, sha256, write_manifest
 from workbench.export.shipped_parity import compare
 from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 MODEL = case(
     "", "y, paddle.log(y - 1), m.weight, n + 1", setup="y = m(x)", x=f32("B", 4), n=i64("B"),
@@ -44,13 +45,13 @@ def _fetch_again(program: Path) -> None:
 
 @pytest.fixture(scope="module")
 def exported(
-    oracle: PaddleProcess, worker: PaddleProcess, tmp_path_factory: pytest.TempPathFactory
+    oracle: PaddleProcess, worker: PaddleRuntime, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     folder = tmp_path_factory.mktemp("model")
     run_paddle(MODEL, oracle, folder)
     _fetch_again(folder / "inference.json")
     migration = wb.load(folder)
-    migration._process = worker
+    migration._runtime = worker
     assert migration.verify([list(MODEL.arrays(run).values()) for run in (0, 1)]).passed
     made = migration.export(folder / "out")
     migration.report(made.folder / "report.html")
@@ -191,7 +192,7 @@ def test_a_model_is_still_verified(exported: Path, capsys: pytest.CaptureFixture
 
 
 def test_edits_in_the_bundle_are_not_lost(
-    exported: Path, worker: PaddleProcess, tmp_path: Path
+    exported: Path, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     out = Path(shutil.copytree(exported, tmp_path / "out"))
     (path,) = (row.path for row in wb.load(exported.parent).mapping.rows if row.is_layer)
@@ -200,7 +201,7 @@ def test_edits_in_the_bundle_are_not_lost(
 
     def loaded() -> wb.Migration:
         made = wb.load(exported.parent)
-        made._process = worker
+        made._runtime = worker
         return made
 
     with pytest.raises(InputError, match=r"(?s)changed since it was exported.*--mapping"):

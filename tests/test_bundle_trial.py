@@ -17,6 +17,7 @@ from workbench.export import bundle as bundles
 from workbench.export import trial
 from workbench.export.trial import TrialError, difference
 from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 SMALL = case(
     "", "F.softmax(fc(F.relu(bn(conv(x))).mean([2, 3])))", x=f32("B", 3, 8, 8),
@@ -32,9 +33,9 @@ def small(oracle: PaddleProcess, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture
-def migration(small: Path, worker: PaddleProcess) -> wb.Migration:
+def migration(small: Path, worker: PaddleRuntime) -> wb.Migration:
     made = wb.load(small)
-    made._process = worker
+    made._runtime = worker
     made.verify([list(SMALL.arrays(0).values())])
     return made
 
@@ -135,12 +136,12 @@ MODELS = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_models_that_could_not_be_loaded_or_compared(
-    name: str, oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    name: str, oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     one = MODELS[name]
     run_paddle(one, oracle, tmp_path)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     migration.verify([list(one.arrays(run).values()) for run in range(one.runs)])
     made = migration.export(tmp_path / "out")
     told = _manifest(made.folder)["model_py"]
@@ -206,14 +207,14 @@ HARM = '"""\nimport pathlib; pathlib.Path("ran").touch()\n"""'
 
 
 def test_a_file_name_and_a_note_do_not_run(
-    small: Path, worker: PaddleProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Path, worker: PaddleRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     name = HARM.replace("/", "_")
     for end in ("json", "pdiparams"):
         (tmp_path / f"{name}.{end}").write_bytes((small / f"inference.{end}").read_bytes())
     migration = wb.load(tmp_path / f"{name}.json")
-    migration._process = worker
+    migration._runtime = worker
     (path, *_) = (row.path for row in migration.mapping.walk())
     edits = {"version": 1, "rows": {path: {"note": f"{HARM}\r{HARM}\x0c{HARM}\u2028{HARM}"}}}
     (tmp_path / "mapping.yaml").write_text(json.dumps(edits))

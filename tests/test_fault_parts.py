@@ -13,8 +13,8 @@ from benchmarks.faults.function_kinds import mutants
 from benchmarks.faults.planting import altered_rule, faulty_function, mapped
 from benchmarks.faults.table import table
 from benchmarks.faults.visible import difference
-from workbench.conversion.book import DEFAULT
 from workbench.core.calls import Call
+from workbench.sources.paddle.rules import DEFAULT
 from workbench.targets.pytorch import functions
 from workbench.targets.pytorch.functions import elementwise
 from workbench.targets.pytorch.resolve import resolve

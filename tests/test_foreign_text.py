@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import fx, nn
 
-from tests.small_programs import ProgramMaker
+from tests.small_programs import ProgramMaker, mapped
 from workbench.conversion.names import snake
 from workbench.core.errors import ConversionError
 from workbench.core.identifiers import MODULE_ATTRIBUTES, is_plain
@@ -136,9 +136,8 @@ def test_names_of_a_live_model(steps: list[str]) -> None:
     x = make.op("pd_op.add", {"x": x, "y": make.parameter("b", 4)}, (-1, 4))
     program = make.program(make.op("pd_op.multiply", {"x": x, "y": y}, (-1, 4)), x)
     structured = {"a.w_0": f"{steps[0]}.{steps[1]}.weight", "b": f"{steps[0]}.{steps[2]}"}
-    from workbench.conversion.apply import make_mapping
 
-    mapping = make_mapping(replace(program, structured_names=structured))
+    mapping = mapped(replace(program, structured_names=structured))
     _agree(mapping, "")
 
 

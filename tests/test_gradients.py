@@ -18,17 +18,18 @@ from workbench.checks.gradients.pieces import undo
 from workbench.core.calls import Weight
 from workbench.core.errors import InputError
 from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 
-def _loaded(folder: Path, worker: PaddleProcess) -> Migration:
+def _loaded(folder: Path, worker: PaddleRuntime) -> Migration:
     migration = wb.load(folder)
-    migration._process = worker
+    migration._runtime = worker
     return migration
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits_classifier", "crnn_recognizer"])
-def test_samples_agree(name: str, data: Path, worker: PaddleProcess) -> None:
+def test_samples_agree(name: str, data: Path, worker: PaddleRuntime) -> None:
     migration = _loaded(data / name, worker)
     samples = np.load(data / name / "samples.npz")["in_0"][:4]
     found = migration.gradients([samples])
@@ -55,7 +56,7 @@ class _Halved(torch.autograd.Function):
 
 
 def test_a_fault_of_the_backward_pass_is_blamed_on_its_layer(
-    data: Path, worker: PaddleProcess
+    data: Path, worker: PaddleRuntime
 ) -> None:
     migration = _loaded(data / "digits_classifier", worker)
     module = migration.convert()
@@ -104,7 +105,7 @@ LINEAR = {"fc": "nn.Linear(6, 6)"}
 )  # fmt: skip
 def test_layers_agree(
     expression: str, layers: dict[str, str], notes: tuple[str, ...],
-    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess,
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleRuntime,
 ) -> None:  # fmt: skip
     one = case("any", expression, x=f32("B", 6), **layers)
     _exported(one, oracle, tmp_path)
@@ -116,7 +117,7 @@ def test_layers_agree(
 
 
 def test_what_paddle_detaches_is_detached(
-    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleRuntime
 ) -> None:
     one = case("any", "fc(x).detach() * 2 + fc(x)", x=f32("B", 6), **LINEAR)
     _exported(one, oracle, tmp_path)
@@ -129,7 +130,7 @@ def test_what_paddle_detaches_is_detached(
 
 
 def test_a_gradient_of_paddle_that_is_no_derivative_is_told(
-    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleRuntime
 ) -> None:
     """Cross entropy's softmax output has no gradient in Paddle, though it passes one on."""
     text = "F.softmax_with_cross_entropy(fc(x), y, return_softmax=True)"
@@ -143,7 +144,7 @@ def test_a_gradient_of_paddle_that_is_no_derivative_is_told(
     assert "not the derivative" in found.of("value")[0].alone.problem
 
 
-def test_errors_in_words(oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess) -> None:
+def test_errors_in_words(oracle: PaddleProcess, tmp_path: Path, worker: PaddleRuntime) -> None:
     one = case("any", "paddle.argmax(x, axis=1)", x=f32("B", 6))
     _exported(one, oracle, tmp_path)
     migration = _loaded(tmp_path, worker)
@@ -173,7 +174,7 @@ NMS = "paddle.vision.ops.matrix_nms({}.reshape([1, -1, 4]), {}, 0.01, 0.01, 10, 
 )  # fmt: skip
 def test_what_has_no_gradient_ends_the_comparison_there(
     expression: str, layers: dict[str, str], barrier: str,
-    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess,
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleRuntime,
 ) -> None:  # fmt: skip
     setup = "y = fc(x)\n" + LOOP.replace("fc(x)", "y").replace("x = ", "y = ")
     if "stack" in expression:
@@ -194,7 +195,7 @@ def test_what_has_no_gradient_ends_the_comparison_there(
 
 
 def test_a_sum_of_many_terms_may_round_as_paddle_adds_them(
-    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleRuntime
 ) -> None:
     """One gradient adds 200,000 products; a float32 and a float64 run of torch hide its noise."""
     one = case("any", "x * act._weight", x=f32(20, 10000), act="nn.PReLU()")

@@ -17,6 +17,7 @@ from tests.single_operator import convert
 from workbench.sources.paddle.client.environment import LEGACY
 from workbench.sources.paddle.client.process import PaddleProcess
 from workbench.sources.paddle.files.pdiparams import write_tensors
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 X = f32("B", 3)
 IMAGE = f32("B", 3, "H", "W")
@@ -90,7 +91,7 @@ def test_legacy_case(
 
 
 def test_gradients_of_a_translated_program(
-    exporter: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    exporter: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     """What Paddle keeps for a gradient has no type there, and items of a split have no gradient."""
     one = case(
@@ -105,7 +106,7 @@ def test_gradients_of_a_translated_program(
     np.savez(tmp_path / "feed0.npz", **one.arrays(0))
     exporter.ask("export", case=request, folder=str(tmp_path))
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     arrays = list(one.arrays(0).values())
     assert migration.gradients(arrays).passed
     assert migration.training(arrays, ["SGD"], 2).passed

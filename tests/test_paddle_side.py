@@ -17,6 +17,7 @@ from workbench.checks.values.inputs import sample_inputs
 from workbench.core.errors import ModelFileError, PaddleProcessError
 from workbench.sources.paddle.client.process import PYTHON_VARIABLE, PaddleProcess
 from workbench.sources.paddle.client.reference import record
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 
 def test_killed_process_gives_a_clear_error_and_the_next_request_works() -> None:
@@ -90,7 +91,7 @@ def test_damaged_legacy_model_is_told(tmp_path: Path, data: Path) -> None:
 
 @pytest.mark.parametrize("name", ["digits_classifier", "crnn_recognizer", "transformer_encoder"])
 def test_every_value_of_a_program_can_be_asked_for(
-    name: str, data: Path, worker: PaddleProcess
+    name: str, data: Path, worker: PaddleRuntime
 ) -> None:
     with wb.load(data / name) as migration:
         program = migration.program

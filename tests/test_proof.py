@@ -17,6 +17,7 @@ from workbench.checks.results.proof import REASONS
 from workbench.checks.results.verification import Verification
 from workbench.checks.values.fixed import fixed_values
 from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 GOOD = Check("exact")
 NOTHING = Check("unchecked")
@@ -126,24 +127,24 @@ PROGRAMS: dict[str, tuple[Case, tuple[int, ...], str, str]] = {
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_programs(name: str, oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path) -> None:
+def test_programs(name: str, oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path) -> None:
     one, shape, outcome, told = PROGRAMS[name]
     run_paddle(one, oracle, tmp_path)
     x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     found = migration.verify([x])
     assert found.outcome == outcome, found.summary
     assert told in found.summary
 
 
 def test_a_layer_behind_a_dead_relu_is_proven_by_a_probe(
-    oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     one = case("sigmoid", "x + F.sigmoid(F.relu(x - 99))", x=f32("B", 4))
     run_paddle(one, oracle, tmp_path)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     x = [np.random.default_rng(0).normal(size=(2, 4)).astype(np.float32)]
     found = migration.verify([x])
     assert found.passed, found.summary

@@ -8,7 +8,7 @@ import pytest
 
 from tests.oracle.case import Case, boolean, case, f32, i64, values
 from tests.oracle.check import check
-from workbench.conversion.apply import make_mapping
+from tests.small_programs import mapped
 from workbench.sources.paddle.client.process import PaddleProcess
 from workbench.sources.paddle.files.pdiparams import bind_parameters
 from workbench.sources.paddle.files.pir_json import read_program
@@ -82,7 +82,7 @@ def written(folder: Path) -> list[str]:
     """The forward method of a case that the oracle has exported."""
     program = read_program(folder / "inference.json")
     program = run_passes(bind_parameters(program, folder / "inference.pdiparams"))
-    text = generate(make_mapping(program), "Case").partition("def forward")[2]
+    text = generate(mapped(program), "Case").partition("def forward")[2]
     return [line.removeprefix(" " * 8) for line in text.partition("\n\n\n")[0].splitlines()[1:]]
 
 

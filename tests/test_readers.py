@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from workbench.core.errors import ModelFileError
+from workbench.sources.interface import name_of
 from workbench.sources.paddle.files.folder import find_model
 from workbench.sources.paddle.files.pdiparams import bind_parameters, write_tensors
 from workbench.sources.paddle.files.pdparams import read_pdparams
 from workbench.sources.paddle.files.pir_json import _type, read_program
-from workbench.sources.paddle.load import load_program, name_of
+from workbench.sources.paddle.load import load_program
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import torch
 
 from tests.cases import all_cases
 from tests.single_operator import convert
-from workbench.conversion.apply import make_mapping
+from tests.small_programs import mapped
 from workbench.conversion.book import Rule
 from workbench.conversion.context import Context
 from workbench.core.errors import ConversionError, UnsupportedOp
@@ -159,7 +159,7 @@ def test_statistics_of_what_is_not_normalised() -> None:
     op = Op("pd_op.fused_bias_residual_layernorm", {"x": x}, outputs, {}, "0")
     results = tuple(outputs.values())
     with pytest.raises(ConversionError, match="statistics of what is not normalised"):
-        build(make_mapping(Program(Block((), (op,), results), (x,), results, {})))
+        build(mapped(Program(Block((), (op,), results), (x,), results, {})))
 
 
 def _reasons() -> Iterator[tuple[str, list[str]]]:

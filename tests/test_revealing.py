@@ -20,6 +20,7 @@ from workbench.core.mapping import Mapping
 from workbench.core.program import Block, Op, Program
 from workbench.core.values import Value
 from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 
 def _vision() -> Program:
@@ -55,9 +56,9 @@ def test_tokens() -> None:
 
 
 @pytest.mark.slow
-def test_a_thorough_verification_passes_and_sees_more(data: Path, worker: PaddleProcess) -> None:
+def test_a_thorough_verification_passes_and_sees_more(data: Path, worker: PaddleRuntime) -> None:
     migration = wb.load(data / "legacy_classifier")
-    migration._process = worker
+    migration._runtime = worker
     found = migration.verify(thorough=True)
     assert found.passed, found.summary
     assert {"second size", "large values", "many equal values"} <= {run.told for run in found.runs}
@@ -105,10 +106,10 @@ def test_a_second_size_that_the_model_cannot_take_is_left_out(
 
 
 def test_runs_for_which_the_disk_has_no_room_are_left_out(
-    data: Path, worker: PaddleProcess, monkeypatch: pytest.MonkeyPatch
+    data: Path, worker: PaddleRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migration = wb.load(data / "digits_classifier")
-    migration._process = worker
+    migration._runtime = worker
     monkeypatch.setattr(verify, "_free", lambda: 1_000_000)
     found = migration.verify()
     assert found.passed

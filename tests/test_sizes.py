@@ -21,6 +21,7 @@ from workbench.core.calls import Call
 from workbench.core.integers import Dim
 from workbench.core.program import Program
 from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 
 def _pair() -> Program:
@@ -123,11 +124,11 @@ def test_sizes_that_stand_in_an_input_follow() -> None:
 
 
 def _migration(
-    one: Case, oracle: PaddleProcess, worker: PaddleProcess, folder: Path
+    one: Case, oracle: PaddleProcess, worker: PaddleRuntime, folder: Path
 ) -> wb.Migration:
     run_paddle(one, oracle, folder)
     migration = wb.load(folder)
-    migration._process = worker
+    migration._runtime = worker
     return migration
 
 
@@ -138,7 +139,7 @@ TWO = case(
 
 
 def test_the_length_of_another_input_is_not_taken_unseen(
-    oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     migration = _migration(TWO, oracle, worker, tmp_path)
     found = migration.verify()
@@ -158,7 +159,7 @@ def _expand_to(migration: wb.Migration, *sizes: object) -> None:
 
 @pytest.mark.parametrize("baked", ["batch", "length"])
 def test_a_baked_size_shows_with_inputs_of_one_size(
-    baked: str, oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    baked: str, oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     migration = _migration(TWO, oracle, worker, tmp_path)
     random = np.random.default_rng(0)
@@ -171,7 +172,7 @@ def test_a_baked_size_shows_with_inputs_of_one_size(
 
 
 def test_lengths_of_a_recurrent_layer_that_are_ignored_show(
-    oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     one = case(
         "rnn", "lstm(x, None, n)[0]", x=f32("B", "T", 4), n=i64("B", low=1),
@@ -206,7 +207,7 @@ def _zeroed(migration: wb.Migration) -> None:
 def test_every_row_of_a_table_is_compared_whatever_is_looked_up(
     plant: Callable[[wb.Migration], None],
     oracle: PaddleProcess,
-    worker: PaddleProcess,
+    worker: PaddleRuntime,
     tmp_path: Path,
 ) -> None:
     migration = _migration(TABLE, oracle, worker, tmp_path)

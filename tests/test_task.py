@@ -19,7 +19,7 @@ from workbench.checks.tasks.task import TaskParity, task_parity, user_function, 
 from workbench.core.errors import InputError
 from workbench.core.program import Block, Program
 from workbench.core.values import Value
-from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_resize_places_pixels_as_opencv_does() -> None:
 
 
 @pytest.mark.slow
-def test_images_through_both_frameworks(data: Path, tmp_path: Path, worker: PaddleProcess) -> None:
+def test_images_through_both_frameworks(data: Path, tmp_path: Path, worker: PaddleRuntime) -> None:
     samples = np.load(data / "crnn_recognizer" / "samples.npz")
     lines = []
     for number in range(12):
@@ -123,7 +123,7 @@ def test_images_through_both_frameworks(data: Path, tmp_path: Path, worker: Padd
         lines.append(f"{number}.png\t{samples['labels'][number]}")
     (tmp_path / "labels.txt").write_text("\n".join(lines))
     migration = wb.load(data / "crnn_recognizer")
-    migration._process = worker
+    migration._runtime = worker
     found = migration.task(tmp_path)
     assert found.steps == ("RecResizeImg",)
     assert found.samples == 12
@@ -141,7 +141,7 @@ def test_images_through_both_frameworks(data: Path, tmp_path: Path, worker: Padd
     assert broken.disagreements[0].paddle in broken._repr_html_()
 
 
-def test_own_functions(data: Path, tmp_path: Path, worker: PaddleProcess) -> None:
+def test_own_functions(data: Path, tmp_path: Path, worker: PaddleRuntime) -> None:
     (tmp_path / "mine.py").write_text(
         "def parity(outputs):\n    return outputs[0].argmax(-1) % 2\n"
     )
@@ -150,7 +150,7 @@ def test_own_functions(data: Path, tmp_path: Path, worker: PaddleProcess) -> Non
         return float(np.mean(np.asarray(answers) == 0))
 
     migration = wb.load(data / "digits_classifier")
-    migration._process = worker
+    migration._runtime = worker
     found = migration.task(
         data / "digits_classifier", share_even, user_function(f"{tmp_path}/mine.py:parity"),
         limit=20,

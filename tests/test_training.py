@@ -17,11 +17,12 @@ from workbench.core.errors import InputError
 from workbench.sources.paddle.client.predict import predict
 from workbench.sources.paddle.client.process import PaddleProcess
 from workbench.sources.paddle.client.reference import record
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 
-def test_losses_agree_and_warnings_tell_what_differs(data: Path, worker: PaddleProcess) -> None:
+def test_losses_agree_and_warnings_tell_what_differs(data: Path, worker: PaddleRuntime) -> None:
     migration = wb.load(data / "digits_classifier")
-    migration._process = worker
+    migration._runtime = worker
     samples = np.load(data / "digits_classifier" / "samples.npz")["in_0"][:4]
     module = migration.convert()
     before = {key: tensor.clone() for key, tensor in module.state_dict().items()}
@@ -65,12 +66,12 @@ NOISY = "fc(x + paddle.randn([4, 6]) * paddle.uniform([6], 'float32', 0.5, 1.5))
 
 
 def test_random_numbers_are_the_same_in_every_run(
-    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleRuntime
 ) -> None:
     one = case("any", NOISY, x=f32(4, 6), fc="nn.Linear(6, 6)")
     _exported(one, oracle, tmp_path)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     inputs = list(one.arrays(0).values())
     (first,), (second,) = predict(worker, migration.program, [inputs, inputs])
     output = migration.program.outputs[0]
@@ -83,7 +84,7 @@ def test_random_numbers_are_the_same_in_every_run(
 
 
 def test_dropout_that_is_on_is_refused(
-    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleRuntime
 ) -> None:
     one = case("any", "F.dropout(fc(x), 0.3)", x=f32(4, 6), fc="nn.Linear(6, 6)")
     _exported(one, oracle, tmp_path)
@@ -94,19 +95,19 @@ def test_dropout_that_is_on_is_refused(
                 attribute["AT"]["D"] = False
     (tmp_path / "inference.json").write_text(json.dumps(document))
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     with pytest.raises(InputError, match="drops values at random"):
         migration.training(list(one.arrays(0).values()))
 
 
 def test_losses_over_many_elements_agree(
-    oracle: PaddleProcess, tmp_path: Path, worker: PaddleProcess
+    oracle: PaddleProcess, tmp_path: Path, worker: PaddleRuntime
 ) -> None:
     """A sum of 400,000 squares in float32 would differ by more than the steps do."""
     one = case("any", "x * act._weight + 1", x=f32(20, 20000), act="nn.PReLU()")
     _exported(one, oracle, tmp_path)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     found = migration.training(list(one.arrays(0).values()), ["SGD"], 2)
     assert found.passed, found.summary
     assert found.courses[0].tolerance[0] < 1e-4 * found.courses[0].torch[0]

@@ -11,9 +11,10 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from benchmarks.faults.planting import Fault, faulty_function, faulty_rule
-from workbench.conversion.book import DEFAULT, Rule
+from workbench.conversion.book import Rule
 from workbench.core.calls import calls_in
 from workbench.core.mapping import Mapping
+from workbench.sources.paddle.rules import DEFAULT
 from workbench.targets.pytorch import functions
 
 Change = Callable[[ast.AST], Iterator[tuple[str, Callable[[], None]]]]

@@ -10,9 +10,10 @@ from types import ModuleType
 from typing import Any
 
 import workbench as wb
-from workbench.conversion.book import DEFAULT, Returned, Rule
+from workbench.conversion.book import Returned, Rule
 from workbench.conversion.context import Context
 from workbench.core.calls import Call, Layer, Result
+from workbench.sources.paddle.rules import DEFAULT
 from workbench.targets.pytorch import functions
 from workbench.targets.pytorch import resolve as targets
 

@@ -356,6 +356,6 @@ def rule_faults(returned: list[tuple[Context, Returned]]) -> Iterator[Fault]:
 
 
 def _registered(name: str) -> tuple[str, ...]:
-    from workbench.conversion.book import DEFAULT
+    from workbench.sources.paddle.rules import DEFAULT
 
     return (name,) if name in DEFAULT._rules else (name.removesuffix("_"),)

@@ -30,11 +30,12 @@ from benchmarks.faults.rule_kinds import rule_faults
 from benchmarks.faults.visible import Looker, Shown
 from workbench.checks.results.verification import Verification
 from workbench.conversion.apply import make_mapping
-from workbench.conversion.book import DEFAULT, RuleBook
+from workbench.conversion.book import RuleBook
 from workbench.conversion.context import Context
 from workbench.core.errors import ConversionError, WorkbenchError
 from workbench.core.mapping import Mapping, Row
-from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.rules import DEFAULT
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 #: Some slips make endless loops.
 SECONDS = 120
@@ -90,7 +91,7 @@ class Trial:
         self.folder, self.name = folder, folder.name
         family = folder / "family.txt"
         self.family = family.read_text().strip() if family.exists() else "sample"
-        self.process = PaddleProcess()
+        self.process = PaddleRuntime()
         migration = self.migration()
         self.mapping: Mapping = migration.mapping
         self.module = migration.convert()
@@ -99,7 +100,7 @@ class Trial:
     def migration(self) -> wb.Migration:
         """A fresh one, on the same Paddle process."""
         made = wb.load(self.folder)
-        made._process = self.process
+        made._runtime = self.process
         return made
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from tests.oracle.case import case, f32
 from tests.oracle.check import run_paddle
 from workbench.app.migration import Migration
 from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 OPTIONS = "0.1, 60, 40, 0.5, True, 1.0, 0"
 NMS = case(
@@ -22,11 +23,11 @@ NMS = case(
 
 
 @pytest.fixture
-def detector(oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path) -> Migration:
+def detector(oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path) -> Migration:
     """A program that keeps boxes."""
     run_paddle(NMS, oracle, tmp_path)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     return migration
 
 

@@ -19,6 +19,7 @@ from workbench.app.migration import Migration
 from workbench.core.calls import Call, Dtype, Layer
 from workbench.sources.paddle.client.process import PaddleProcess
 from workbench.sources.paddle.rules import DEFAULT
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 Change = Callable[[Any], Any]
 
@@ -89,13 +90,13 @@ def wrong_rule(migration: Migration, name: str, change: Change) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_wrong_rule_is_found_in_its_row(
-    fault: str, oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    fault: str, oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     built, name, change = FAULTS[fault]
     run_paddle(built, oracle, tmp_path)
     inputs = list(built.arrays(0).values())
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     assert migration.verify(inputs).passed
     wrong_rule(migration, name, change)
     found = migration.verify(inputs)
@@ -126,11 +127,11 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs_of_every_dtype_pass_in_float64(
-    name: str, oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    name: str, oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     run_paddle(PROGRAMS[name], oracle, tmp_path)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     found = migration.verify(list(PROGRAMS[name].arrays(0).values()))
     assert found.passed, found.summary
     reference = migration.references[0]
@@ -144,11 +145,11 @@ def test_programs_of_every_dtype_pass_in_float64(
 
 
 def test_edits_are_widened_as_they_stand(
-    oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     run_paddle(NORM, oracle, tmp_path)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     (row,) = (row for row in migration.mapping if row.layer or row.call)
     migration.mapping = migration.mapping.edit(row.path, arguments={"eps": 1e-5})
     x = np.random.default_rng(0).normal(size=(3, 8)).astype(np.float32)
@@ -158,11 +159,11 @@ def test_edits_are_widened_as_they_stand(
 
 
 def test_the_outputs_are_those_that_the_file_fetches(
-    oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     run_paddle(case("exp", "paddle.exp(x), paddle.tanh(x)", x=f32("B", 4)), oracle, tmp_path)
     migration = wb.load(tmp_path)
-    migration._process = worker
+    migration._runtime = worker
     x = np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)
     assert migration.verify([x]).passed
     block = migration.program.block

@@ -19,7 +19,7 @@ from workbench.notebook import selection
 from workbench.notebook.editor import Editor, default_file, editor_script, session_for
 from workbench.notebook.graphs import LayerGraph, show_graph
 from workbench.notebook.static import MOST_ROWS, table_html
-from workbench.sources.paddle.files.folder import ModelFiles
+from workbench.sources.interface import ModelFiles
 
 
 class Migration(Holder):

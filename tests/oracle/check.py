@@ -12,7 +12,7 @@ import torch
 from tests.oracle.case import Case
 from tests.oracle.compare import compare
 from tests.oracle.gradients import compare_gradients, reference_gradients
-from workbench.conversion.apply import make_mapping
+from tests.small_programs import mapped
 from workbench.core.errors import ConversionError, PaddleProcessError
 from workbench.core.mapping import Mapping
 from workbench.sources.paddle.client.process import PaddleProcess
@@ -81,7 +81,7 @@ def mapping_of(case: Case, saved: Path) -> Mapping:
     assert not case.ops or present & wanted, (
         f"none of {case.ops} is in the exported program, which has {sorted(present)}"
     )
-    return make_mapping(run_passes(bind_parameters(program, saved / "inference.pdiparams")))
+    return mapped(run_passes(bind_parameters(program, saved / "inference.pdiparams")))
 
 
 def _translated(translator: PaddleProcess, folder: Path) -> Path:

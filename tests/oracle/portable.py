@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from tests.oracle.accelerator import moved
 from tests.oracle.case import Case
 from tests.oracle.check import ask, feed
-from workbench.conversion.apply import make_mapping
+from tests.small_programs import mapped
 from workbench.export.formats.culprit import reason
 from workbench.export.formats.deploy import FORMATS, tried
 from workbench.export.formats.sizes import Sizes, copies
@@ -46,7 +46,7 @@ def converted(folder: Path) -> nn.Module:
     """The module for what `write_program` wrote."""
     program = read_program(folder / "inference.json")
     program = run_passes(bind_parameters(program, folder / "inference.pdiparams"))
-    return build(make_mapping(program))
+    return build(mapped(program))
 
 
 def _sizes(case: Case, example: list[Tensor]) -> Sizes:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.small_programs import ProgramMaker
-from workbench.conversion.apply import make_mapping
+from tests.small_programs import ProgramMaker, mapped
 from workbench.sources.paddle.passes import run_passes
 from workbench.sources.paddle.passes.inplace import STATISTICS
 from workbench.sources.paddle.signatures import Signature, operators
@@ -47,7 +46,7 @@ def test_a_quantiser_overwrites_its_scale_and_not_its_input() -> None:
     )  # fmt: skip
     y = make.op("pd_op.add", {"x": quantised, "y": x}, (2, 3))
     program = run_passes(make.program(y))
-    module = build(make_mapping(program))
+    module = build(mapped(program))
     given = torch.tensor([[0.31, -0.27, 5.0], [0.0, 1.0, -9.0]])
     rounded = (module(given) - given).detach()
     assert not torch.equal(rounded, given)

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.small_programs import ProgramMaker
-from workbench.conversion.apply import make_mapping
+from tests.small_programs import ProgramMaker, mapped
 from workbench.core.program import Program
 from workbench.core.values import Value
 from workbench.sources.paddle.passes.conv_bias import conv_bias
@@ -35,7 +34,7 @@ def squeezed(make: ProgramMaker, x: Value, axis: int) -> Value:
 
 def rewritten(program: Program) -> list[str]:
     """Targets of the rows after the passes."""
-    mapping = make_mapping(one_dimension(conv_bias(shape_arithmetic(program))))
+    mapping = mapped(one_dimension(conv_bias(shape_arithmetic(program))))
     assert not mapping.unsupported
     return [row.target for row in mapping.rows]
 

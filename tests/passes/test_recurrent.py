@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.small_programs import ProgramMaker
-from workbench.conversion.apply import make_mapping
+from tests.small_programs import ProgramMaker, mapped
 from workbench.core.program import Block, Op, Program
 from workbench.core.values import Value
 from workbench.sources.paddle.passes.recurrent import recurrent
@@ -29,7 +28,7 @@ def swapped(make: ProgramMaker, x: Value) -> Value:
 
 def arguments(program: Program) -> tuple[dict[str, object], int]:
     """Arguments of the layer, and how many values it is called with."""
-    (row,) = [row for row in make_mapping(recurrent(program)).rows if row.target == "nn.GRU"]
+    (row,) = [row for row in mapped(recurrent(program)).rows if row.target == "nn.GRU"]
     assert row.layer is not None
     return row.arguments, len(row.layer.args)
 

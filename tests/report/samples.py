@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from workbench.core.calls import Call, Layer, Weight
 from workbench.core.mapping import Mapping, Row
 from workbench.core.program import Block, Op, Parameter, Program
 from workbench.core.values import Value
+from workbench.editing.editable import EditableMapping, editable
 
 #: Names that would do harm in a page that forgets to escape them.
 HOSTILE = (
@@ -34,6 +37,15 @@ class Migrated:
     mapping: Mapping
     verification: Verification | None = None
     origin: str = "models/net/inference.json"
+    gradient_parity: Any = None
+    training_parity: Any = None
+    task_parity: Any = None
+    comparison: Any = None
+    timings: tuple[str, ...] = ()
+    references: tuple[Any, ...] = ()
+    rewrites: tuple[str, ...] = ()
+    code: str = ""
+    runtime: Any = SimpleNamespace(alive=False)
 
     @property
     def program(self) -> Program:
@@ -77,7 +89,7 @@ def check(relative: float, tolerance: float = 1e-6) -> Check:
     return Check(verdict, found, tolerance * found.scale, tolerance * found.scale / 8)
 
 
-def model(names: Sequence[str], unsupported: Sequence[int] = ()) -> Mapping:
+def model(names: Sequence[str], unsupported: Sequence[int] = ()) -> EditableMapping:
     """A straight run of linear layers and ReLUs, one row for each name."""
     values = [Value(1, (-1, 8), "float32", names[0] if names else "x")]
     ops, rows, parameters = [], [], {}
@@ -101,7 +113,7 @@ def model(names: Sequence[str], unsupported: Sequence[int] = ()) -> Mapping:
         values.append(value)
     block = Block((), tuple(ops), (values[-1],))
     program = Program(block, (values[0],), (values[-1],), parameters)
-    return Mapping(program, tuple(rows))
+    return editable(Mapping(replace(program, framework="paddle"), tuple(rows)))
 
 
 def _step(
@@ -157,7 +169,7 @@ def with_health(verification: Verification, number: int, *health: str) -> Verifi
     return replace(verification, runs=tuple(runs))
 
 
-def on_disk(mapping: Mapping, folder: Path) -> Mapping:
+def on_disk(mapping: Mapping, folder: Path) -> EditableMapping:
     """The same mapping with model files beside it."""
     source, params = folder / "inference.json", folder / "inference.pdiparams"
     source.write_text("{}")

@@ -14,6 +14,7 @@ from tests.oracle.case import Case, boolean, c64, case, f16, f32, f64, i64, valu
 from tests.oracle.check import run_paddle
 from tests.report.page import Page
 from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.paddle.runtime import PaddleRuntime
 
 LINEAR = "nn.Linear(4, 3)"
 CASES = {
@@ -37,16 +38,16 @@ CASES = {
 }
 
 
-def loaded(one: Case, oracle: PaddleProcess, worker: PaddleProcess, folder: Path) -> wb.Migration:
+def loaded(one: Case, oracle: PaddleProcess, worker: PaddleRuntime, folder: Path) -> wb.Migration:
     run_paddle(one, oracle, folder)
     migration = wb.load(folder)
-    migration._process = worker
+    migration._runtime = worker
     return migration
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_report_of_a_very_small_model(
-    name: str, oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    name: str, oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     one = CASES[name]
     migration = loaded(one, oracle, worker, tmp_path)
@@ -76,7 +77,7 @@ def _put_at_fault(migration: wb.Migration, path: str) -> None:
 
 
 def test_a_bare_parameter_that_was_changed(
-    oracle: PaddleProcess, worker: PaddleProcess, tmp_path: Path
+    oracle: PaddleProcess, worker: PaddleRuntime, tmp_path: Path
 ) -> None:
     migration = loaded(CASES["a bare parameter"], oracle, worker, tmp_path)
     (row,) = (row for row in migration.mapping.walk() if row.is_parameter)

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from workbench.checks.values.inputs import input_sets
 from workbench.conversion.apply import make_mapping
-from workbench.sources.paddle.client.process import PaddleProcess
-from workbench.sources.paddle.load import load_program
-from workbench.sources.paddle.passes import run_passes
+from workbench.sources.registry import source_of
 from workbench.targets.pytorch.builder import build
 from workbench.targets.pytorch.weights import as_tensor
 
 if TYPE_CHECKING:
-    from workbench.app.migration import Migration
+    from workbench.checks.subject import Subject
 
 
-def benchmark(migration: Migration, inputs: Any = None, repeat: int = 10) -> list[str]:
+def benchmark(migration: Subject, inputs: Any = None, repeat: int = 10) -> list[str]:
     """Lines that tell median times; both frameworks run in turn on the same inputs."""
     arrays = input_sets(migration.program, inputs)[0]
+    source = source_of(migration.program)
     origin = migration.files.program if migration.files else None
 
     def convert() -> None:
-        program = run_passes(load_program(origin).program) if origin else migration.program
+        program = source.prepare(source.load(origin).program) if origin else migration.program
         build(make_mapping(program, migration.rules))
 
     module = migration.convert()
@@ -46,10 +45,10 @@ def benchmark(migration: Migration, inputs: Any = None, repeat: int = 10) -> lis
     ]
     # a process of its own: after a verification, whose taps are operators made at run time,
     # Paddle Inference aborts when it registers operators
-    with PaddleProcess() as process:
-        for told, onednn in (("oneDNN on", True), ("oneDNN off", False)):
-            milliseconds = _paddle(process, migration, arrays, repeat, onednn)
-            lines.append(f"Paddle, {told:10s} {milliseconds:9.1f} ms")
+    with contextlib.closing(source.runtime()) as runtime:
+        given = migration.program, arrays, repeat, threads
+        for told, seconds in runtime.time_forward(*given).items():
+            lines.append(f"Paddle, {told:10s} {seconds * 1e3:9.1f} ms")
     return lines
 
 
@@ -61,30 +60,3 @@ def _median(function: Callable[[], None], repeat: int) -> float:
         function()
         times.append(time.perf_counter() - start)
     return statistics.median(times) * 1e3
-
-
-def _paddle(
-    process: PaddleProcess,
-    migration: Migration,
-    arrays: list[np.ndarray],
-    repeat: int,
-    onednn: bool,
-) -> float:
-    from workbench.sources.reference import Reference
-
-    folder = Reference(arrays)
-    files = []
-    for number, array in enumerate(arrays):
-        files.append(str(folder.folder / f"input{number}.npy"))
-        np.save(files[-1], array)
-    program = migration.program
-    answer = process.ask(
-        "time_forward",
-        program=str(program.source),
-        params=str(program.params_file),
-        inputs=files,
-        repeat=repeat,
-        onednn=onednn,
-        threads=torch.get_num_threads(),
-    )
-    return float(answer) * 1e3

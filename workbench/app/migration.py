@@ -13,14 +13,14 @@ from workbench.checks.values.inputs import input_sets
 from workbench.checks.values.revealing_inputs import Sample, chosen_samples
 from workbench.checks.values.sizes import Groups
 from workbench.conversion.apply import make_mapping
+from workbench.conversion.book import RuleBook
 from workbench.core.errors import InputError
 from workbench.core.mapping import Mapping
-from workbench.editing.editable import EditableMapping, editable
 from workbench.core.program import Program
 from workbench.core.progress import progress
-from workbench.sources.paddle.load import Loaded, load_program, name_of
-from workbench.sources.paddle.passes import run_passes
-from workbench.sources.paddle.rules import DEFAULT, RuleBook
+from workbench.editing.editable import EditableMapping, editable
+from workbench.sources.interface import Loaded, name_of
+from workbench.sources.registry import recognised, source_of
 
 if TYPE_CHECKING:
     from torch import fx
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from workbench.checks.tasks.task import TaskParity
     from workbench.editing.replacing import Replacement
     from workbench.export.bundle import Bundle
-    from workbench.sources.paddle.client.process import PaddleProcess
-    from workbench.sources.paddle.files.folder import ModelFiles
+    from workbench.sources.interface import ModelFiles, Runtime
     from workbench.sources.reference import Reference
 
 
@@ -52,7 +51,7 @@ def load(
     paths become module paths. Raises `ModelFileError` when the files are missing, damaged, or do
     not fit together.
     """
-    return Migration(load_program(model, input_spec, names))
+    return Migration(recognised(model).load(model, input_spec, names))
 
 
 class Migration:
@@ -61,9 +60,10 @@ class Migration:
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
         self._module: fx.GraphModule | None = None
-        self._process: PaddleProcess | None = None
-        self.rules = RuleBook(DEFAULT)
-        self.program: Program = run_passes(loaded.program)
+        self._runtime: Runtime | None = None
+        self.source = source_of(loaded.program)
+        self.rules = RuleBook(self.source.rules)
+        self.program: Program = self.source.prepare(loaded.program)
         self._mapping: EditableMapping | None = None
         self._replacements: dict[str, Replacement] = {}
         #: The rewrites that were chosen, in order.
@@ -235,12 +235,12 @@ class Migration:
         """
         groups = self._groups_apart() if inputs is None or thorough or nan else None
         samples = chosen_samples(self.program, inputs, thorough, nan, groups)
-        return self.prove(samples, self.paddle, thorough)
+        return self.prove(samples, self.runtime, thorough)
 
     def prove(
         self,
         samples: Sequence[Sample],
-        process: PaddleProcess,
+        runtime: Runtime,
         thorough: bool = False,
         show: Callable[[Iterable[Any], str], Iterable[Any]] = progress,
     ) -> Verification:
@@ -252,9 +252,9 @@ class Migration:
         from workbench.checks.probes import probed
 
         given = self.mapping, self.convert()
-        found, self.references = verify(*given, samples, process, show, self.rules)
+        found, self.references = verify(*given, samples, runtime, show, self.rules)
         self.verification, self.probed = probed(
-            *given, found, self.references, process, thorough, show
+            *given, found, self.references, runtime, thorough, show
         )
         self.verification = replace(self.verification, thorough=thorough)
         return self.explained()
@@ -264,7 +264,7 @@ class Migration:
         from workbench.checks.values.fitting import groups_apart
 
         if self._groups is None:
-            self._groups = groups_apart(self.program, self.paddle)
+            self._groups = groups_apart(self.program, self.runtime)
         return self._groups
 
     def check_scopes(self) -> Verification:
@@ -313,7 +313,7 @@ class Migration:
         """
         from workbench.checks.gradients.parity import gradient_parity
 
-        given = self.mapping, self.convert(), input_sets(self.program, inputs)[0], self.paddle
+        given = self.mapping, self.convert(), input_sets(self.program, inputs)[0], self.runtime
         self.gradient_parity = gradient_parity(*given, seed, batch_norm)
         return self.gradient_parity
 
@@ -344,7 +344,7 @@ class Migration:
         """
         from workbench.checks.training.parity import training_parity
 
-        given = self.mapping, self.convert(), input_sets(self.program, inputs)[0], self.paddle
+        given = self.mapping, self.convert(), input_sets(self.program, inputs)[0], self.runtime
         self.training_parity = training_parity(
             *given, self._loaded.program, optimisers, steps, seed, batch_norm
         )
@@ -387,13 +387,16 @@ class Migration:
         return self.task_parity
 
     @property
-    def paddle(self) -> PaddleProcess:
-        """The Paddle process of this migration, started when first asked."""
-        from workbench.sources.paddle.client.process import PaddleProcess
+    def runtime(self) -> Runtime:
+        """The source framework in a process of its own, started when first asked."""
+        if self._runtime is None:
+            self._runtime = self.source.runtime()
+        return self._runtime
 
-        if self._process is None:
-            self._process = PaddleProcess()
-        return self._process
+    @property
+    def paddle(self) -> Runtime:
+        """The runtime of a model that came from Paddle; the same as `runtime`."""
+        return self.runtime
 
     def edit(self) -> Any:
         """The mapping editor, a widget."""
@@ -423,10 +426,10 @@ class Migration:
         return write_report(self, Path(path), lang)
 
     def close(self) -> None:
-        """End the Paddle process."""
-        if self._process is not None:
-            self._process.close()
-            self._process = None
+        """End the process of the source framework."""
+        if self._runtime is not None:
+            self._runtime.close()
+            self._runtime = None
 
     def __enter__(self) -> Migration:
         return self

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from torch import fx
 
     from workbench.conversion.book import RuleBook
+    from workbench.core.mapping import Mapping
     from workbench.core.program import Program
     from workbench.editing.editable import EditableMapping
     from workbench.sources.interface import ModelFiles, Runtime
@@ -37,6 +38,10 @@ class Subject(Protocol):
     @property
     def mapping(self) -> EditableMapping:
         """The table of rows."""
+
+    @mapping.setter
+    def mapping(self, mapping: Mapping) -> None:
+        """Take another table; what was made of the one before is dropped."""
 
     @property
     def runtime(self) -> Runtime:

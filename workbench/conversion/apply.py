@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from workbench.conversion.book import DEFAULT, RuleBook
+from workbench.conversion.book import RuleBook
 from workbench.conversion.context import BY_HAND, Context
 from workbench.conversion.names import Namer
 from workbench.conversion.placement import place
@@ -22,7 +22,7 @@ from workbench.sources.paddle.passes.control import has_effect
 _SOURCES = {"pd_op.full", "pd_op.full_int_array", "pd_op.assign_value_", "pd_op.assign_value"}
 
 
-def make_mapping(program: Program, book: RuleBook = DEFAULT) -> Mapping:
+def make_mapping(program: Program, book: RuleBook) -> Mapping:
     """Apply the rules to every live op; ops that no rule serves become *unsupported* rows."""
     maker = _Maker(program, book)
     rows, _ = maker.block(program.block, set(program.block.results))
@@ -108,7 +108,7 @@ class _Maker:
                 f"the rule for {op.name} failed: {type(error).__name__}: {error}",
                 f"Look at {rule.place}; if the program is not damaged, please report this.",
             )  # fmt: skip
-        own = rule is not DEFAULT.find(op.name)
+        own = self.book.is_own(op.name)
         steps = any(
             weight.steps
             for part in calls_in(call)

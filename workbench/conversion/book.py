@@ -101,6 +101,10 @@ class RuleBook:
             found = self.find(name.removesuffix("_"))
         return found
 
+    def is_own(self, name: str) -> bool:
+        """True when a rule of this very book serves the operator, and it extends another book."""
+        return self.base is not None and self.find(name) is not self.base.find(name)
+
     def names(self) -> set[str]:
         """Every operator that has a rule here."""
         return set(self._rules) | (self.base.names() if self.base else set())
@@ -119,18 +123,3 @@ def _place(function: Callable[..., Any]) -> str:
     if path.is_relative_to(_PACKAGE):
         path = path.relative_to(_PACKAGE)
     return place(str(path), code.co_firstlineno)
-
-
-#: The book that every migration starts from. A migration's own book extends it.
-DEFAULT = RuleBook()
-rule = DEFAULT.rule
-
-
-def refuse(*operators: str, reason: str, hint: str = "") -> None:
-    """Register operators, of the `pd_op` dialect unless named, that cannot be served, and why."""
-
-    def refused(op: Context) -> Returned:
-        raise UnsupportedOp(reason, hint)
-
-    refused.__doc__ = f"Not served: {reason}."
-    rule(*(name if "." in name else f"pd_op.{name}" for name in operators))(refused)

@@ -32,3 +32,9 @@ _NUMPY = {"bfloat16": "uint16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8"
 def numpy_dtype(dtype: str) -> np.dtype:
     """Storage dtype: numpy has no bfloat16, so its bits are held as uint16."""
     return np.dtype(_NUMPY.get(dtype, dtype))
+
+
+#: Dtypes by name, and the wider ones that take their place.
+WIDER = {
+    "float32": "float64", "float16": "float64", "bfloat16": "float64", "complex64": "complex128",
+}  # fmt: skip

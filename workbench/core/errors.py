@@ -38,14 +38,20 @@ class ConversionError(WorkbenchError):
     """Some operators cannot be converted; the message names all of them."""
 
 
-class PaddleProcessError(WorkbenchError):
-    """The Paddle process could not start, failed, or died; `crashed` where native code crashed.
+class RuntimeFailedError(WorkbenchError):
+    """The source framework could not start, refused a program, or its process died.
 
-    `stored` are the numbers of the values that a run stored before it failed.
+    `crashed` is true where native code crashed. `stored` are the numbers of the values that a run
+    stored before it failed, `operator` names the one that it failed on where that is known.
     """
 
     crashed = False
     stored: frozenset[int] = frozenset()
+    operator = ""
+
+
+class PaddleProcessError(RuntimeFailedError):
+    """The Paddle process could not start, failed, or died."""
 
 
 class UnsupportedOp(Exception):

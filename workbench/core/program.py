@@ -115,6 +115,7 @@ class Program:
     of the outermost block: (position of the op in the file, number of the result); `block_places`
     where it makes those of inner blocks: (key of the block, position of the op or -1 for an
     argument, number), with "12.0" the key of block 0 of op 12.
+    `framework` names the source that the program came from, see `sources.registry`.
     `fetched` are the numbers of the outputs before any pass, in fetch order; `own_outputs` says
     that they are not those of the file's own fetch list.
     `structured_names` maps parameter names to attribute paths of the Paddle model where they are
@@ -133,6 +134,7 @@ class Program:
     structured_names: Mapping[str, str] = field(default_factory=dict)
     fetched: tuple[int, ...] = ()
     own_outputs: bool = False
+    framework: str = ""
 
     @property
     def ops(self) -> tuple[Op, ...]:

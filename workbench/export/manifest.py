@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from workbench.checks.results.verification import Verification
-from workbench.core.errors import InputError, PaddleProcessError
+from workbench.core.errors import InputError, RuntimeFailedError
 from workbench.core.files import write_whole
 from workbench.core.version import __version__
 
@@ -141,8 +141,8 @@ def versions(migration: Evidence) -> dict[str, str]:
     found = {"python": platform.python_version(), "torch": torch.__version__}
     if migration.verification is not None:
         try:
-            found["paddle"] = migration.paddle.ask("version")
-        except PaddleProcessError:
+            found["paddle"] = migration.runtime.version()
+        except RuntimeFailedError:
             found["paddle"] = "not available"
     return found
 

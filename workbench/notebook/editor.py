@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from workbench.checks.evidence import Evidence
     from workbench.checks.results.verification import Verification
     from workbench.sources.reference import Reference
+from workbench.sources.registry import source_of
 
 _HERE = Path(__file__).parent
 _PARTS = (
@@ -195,8 +196,6 @@ def _verifier(reference: Any) -> Callable[[Callable[[int, int, str], None]], Ver
     """Verify with progress told to the editor, in a Paddle process of its own."""
 
     def run(tell: Callable[[int, int, str], None]) -> Verification:
-        from workbench.sources.paddle.client.process import PaddleProcess
-
         migration = reference()
         before = [one.inputs for one in migration.references] or None
         samples = chosen_samples(migration.program, before, thorough=False, nan=False)
@@ -208,8 +207,8 @@ def _verifier(reference: Any) -> Callable[[Callable[[int, int, str], None]], Ver
                     tell(number, len(every), label)
                 yield item
 
-        with PaddleProcess() as process:
-            return migration.prove(samples, process, show=progress)  # type: ignore[no-any-return]
+        with contextlib.closing(source_of(migration.program).runtime()) as runtime:
+            return migration.prove(samples, runtime, show=progress)  # type: ignore[no-any-return]
 
     return run
 

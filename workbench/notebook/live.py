@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -16,12 +17,12 @@ from workbench.checks.values.block_rows import references_of
 from workbench.checks.values.inputs import sample_inputs
 from workbench.checks.values.row_runner import RowRunner
 from workbench.checks.values.source_values import reference_tensor
+from workbench.conversion.book import RuleBook
 from workbench.core.errors import WorkbenchError
 from workbench.core.mapping import Mapping
 from workbench.core.program import Program
-from workbench.sources.paddle.client.process import PaddleProcess
-from workbench.sources.paddle.rules import DEFAULT, RuleBook
 from workbench.sources.reference import Reference
+from workbench.sources.registry import source_of
 from workbench.targets.pytorch.builder import build_row
 
 _POINTS = 400
@@ -54,11 +55,12 @@ class LiveChecker:
         self,
         program: Program,
         recorded: Callable[[], Sequence[Reference]] = tuple,
-        rules: RuleBook = DEFAULT,
+        rules: RuleBook | None = None,
     ) -> None:
         self.program = program
         self.recorded = recorded
-        self.rules = rules
+        self.source = source_of(program)
+        self.rules = rules or self.source.rules
         self._own: Reference | None = None
 
     @property
@@ -76,8 +78,8 @@ class LiveChecker:
         if self.ready:
             return
         values = [value for op in self.program.ops for value in op.outputs.values()]
-        with PaddleProcess() as process:
-            records = Recorder(self.program, values, {}, process, self.rules)
+        with contextlib.closing(self.source.runtime()) as runtime:
+            records = Recorder(self.program, values, {}, runtime, self.rules)
             self._own = records.record(self._small_inputs())
 
     def _small_inputs(self) -> list[np.ndarray]:

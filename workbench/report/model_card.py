@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -15,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.core.dtypes import item_size
-from workbench.core.errors import PaddleProcessError
+from workbench.core.errors import RuntimeFailedError
 from workbench.core.mapping import Mapping
 from workbench.core.program import Program
 from workbench.core.values import Value
 from workbench.report.changes import weights_by_key
-from workbench.sources.paddle.load import name_of
+from workbench.sources.interface import name_of
 
 if TYPE_CHECKING:
     from workbench.checks.evidence import Evidence
@@ -108,15 +109,15 @@ def reproduce_command(migration: Evidence) -> str:
 def _flags(migration: Evidence) -> str:
     """The options that ask for what was run."""
     thorough = migration.verification is not None and migration.verification.thorough
-    code = getattr(migration, "code", "")
+    code = migration.code
     flags = f" --code {shlex.quote(code)}" if code else ""
-    flags += "".join(f" --rewrite {name}" for name in getattr(migration, "rewrites", ()))
+    flags += "".join(f" --rewrite {name}" for name in migration.rewrites)
     flags += " --thorough" if thorough else ""
-    flags += " --gradients" if getattr(migration, "gradient_parity", None) else ""
-    flags += " --training" if getattr(migration, "training_parity", None) else ""
-    task = getattr(migration, "task_parity", None)
+    flags += " --gradients" if migration.gradient_parity else ""
+    flags += " --training" if migration.training_parity else ""
+    task = migration.task_parity
     flags += f" --task {shlex.quote(task.source)}" if task else ""
-    return flags + (" --benchmark" if getattr(migration, "timings", ()) else "")
+    return flags + (" --benchmark" if migration.timings else "")
 
 
 def model_files(migration: Evidence) -> list[Path]:
@@ -134,12 +135,9 @@ def model_files(migration: Evidence) -> list[Path]:
 
 def paddle_version(migration: Evidence) -> str:
     """The version that computed the reference if its process still runs, else the installed one."""
-    process = getattr(migration, "paddle", None) if migration.verification is not None else None
-    if process is not None and process.pid is not None:
-        try:
-            return str(process.ask("version"))
-        except PaddleProcessError:
-            pass
+    if migration.verification is not None and migration.runtime.alive:
+        with contextlib.suppress(RuntimeFailedError):
+            return migration.runtime.version()
     return _version("paddlepaddle") or _version("paddlepaddle-gpu")
 
 

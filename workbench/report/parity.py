@@ -23,17 +23,17 @@ SHOWN = 12
 
 def parity_content(migration: Evidence, verification: Verification | None) -> dict[str, Any]:
     """The content in plain types; None for what was not run."""
-    gradients = getattr(migration, "gradient_parity", None)
-    training = getattr(migration, "training_parity", None)
-    task = getattr(migration, "task_parity", None)
-    comparison = getattr(migration, "comparison", None) if verification is not None else None
+    gradients = migration.gradient_parity
+    training = migration.training_parity
+    task = migration.task_parity
+    comparison = migration.comparison if verification is not None else None
     return {
         "diagnosis": _diagnosis(verification),
         "gradients": _gradients(gradients) if gradients is not None else None,
         "training": _training(training) if training is not None else None,
         "task": _task(task) if task is not None else None,
         "comparison": _comparison(comparison) if comparison is not None else None,
-        "benchmark": list(getattr(migration, "timings", ())),
+        "benchmark": list(migration.timings),
     }
 
 
@@ -56,7 +56,7 @@ def parity_concerns(data: dict[str, Any]) -> list[dict[str, Any]]:
 
 def gaps_content(migration: Evidence, verification: Verification | None) -> list[dict[str, Any]]:
     """What the inputs left untouched, one entry for each kind."""
-    references = getattr(migration, "references", ())
+    references = migration.references
     if verification is None or not references:
         return []
     found: dict[str, list[Gap]] = {}

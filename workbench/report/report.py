@@ -49,7 +49,7 @@ def write_report(migration: Evidence, path: Path, lang: str = "en") -> Path:
     """
     texts = Texts(lang)
     path = _html_path(Path(path))
-    if getattr(migration, "references", ()):
+    if migration.references:
         verdict_now(migration)
     data = report_content(migration)
     verification = current_verification(migration)

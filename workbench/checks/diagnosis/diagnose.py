@@ -30,11 +30,12 @@ from workbench.checks.values.integrity import check_integrity
 from workbench.checks.values.row_runner import RowRunner
 from workbench.checks.values.source_values import reference_tensor
 from workbench.conversion.apply import make_mapping
+from workbench.conversion.book import RuleBook
 from workbench.core.errors import WorkbenchError
 from workbench.core.mapping import Mapping, Row
 from workbench.core.values import Value
-from workbench.sources.paddle.rules import DEFAULT, RuleBook
 from workbench.sources.reference import Reference
+from workbench.sources.registry import source_of
 from workbench.targets.pytorch.builder import build_row
 
 #: Seconds and attempts that one layer may take.
@@ -56,7 +57,7 @@ def diagnose_all(
     verification: Verification,
     references: Sequence[Reference],
     module: fx.GraphModule | None = None,
-    rules: RuleBook | None = DEFAULT,
+    rules: RuleBook | None = None,
     probes: Probes | None = None,
 ) -> tuple[Finding, ...]:
     """Findings for the first root causes of a failed verification.
@@ -98,7 +99,7 @@ def diagnose(
     row: Row,
     references: Sequence[Reference],
     module: fx.GraphModule | None = None,
-    rules: RuleBook | None = DEFAULT,
+    rules: RuleBook | None = None,
 ) -> list[Finding]:
     """Why the row differs from Paddle; the first finding is the most likely.
 
@@ -116,7 +117,9 @@ def diagnose(
 def _made(mapping: Mapping, rules: RuleBook | None) -> list[dict[str, Row]]:
     """What the rules make of the program, by the place of the operator; then what ours make."""
     found = []
-    for book in dict.fromkeys((rules, DEFAULT)) if rules is not None else ():
+    for book in (
+        dict.fromkeys((rules, source_of(mapping.program).rules)) if rules is not None else ()
+    ):
         with suppress(WorkbenchError):
             made = make_mapping(mapping.program, book)
             found.append({place_of(row): row for row in made.walk()})

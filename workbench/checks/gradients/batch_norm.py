@@ -7,7 +7,6 @@ training, in a copy of the program for Paddle and in a copy of the module for Py
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,13 +24,13 @@ from workbench.core.errors import InputError
 from workbench.core.mapping import Mapping as RowMapping
 from workbench.core.mapping import Row
 from workbench.core.program import Op
+from workbench.sources.registry import source_of
 
 #: What a batch norm keeps, by state_dict key.
 STATISTICS = ("running_mean", "running_var")
 #: Statistics as they were exported, or those of the batch.
 MODES = ("stored", "train")
 _OPS = {"pd_op.batch_norm", "pd_op.batch_norm_", "pd_op.sync_batch_norm_"}
-_TRAINING = {"is_test": False, "use_global_stats": False, "trainable_statistics": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +85,8 @@ def in_training(
             "The model has no batch norm that could train.",
             'Leave out batch_norm="train": the model trains as it was exported.',
         )
-    document = json.loads(mapping.program.source.read_text(encoding="utf-8"))
-    (outer,) = document["program"]["regions"][0]["blocks"]
-    for norm in norms:
-        for attribute in outer["ops"][norm.position]["A"]:
-            if attribute["N"] in _TRAINING:
-                attribute["AT"]["D"] = _TRAINING[attribute["N"]]
-    path = folder / "batch_norm.json"
-    path.write_text(json.dumps(document), encoding="utf-8")
-    params = mapping.program.params_file or mapping.program.source.with_suffix(".pdiparams")
-    program = replace(mapping.program, source=path, params_file=params)
+    positions = [norm.position for norm in norms]
+    program = source_of(mapping.program).training(mapping.program, positions, folder)
     trained = copy.deepcopy(module)
     for norm in norms:
         layer = trained.get_submodule(norm.path).train()

@@ -28,9 +28,7 @@ from workbench.core.calls import Sliced
 from workbench.core.mapping import Mapping
 from workbench.core.program import Program
 from workbench.core.values import Value
-from workbench.sources.paddle.client.gradient_reference import record_gradients
-from workbench.sources.paddle.client.process import PaddleProcess
-from workbench.sources.paddle.client.reference import record
+from workbench.sources.interface import Runtime
 from workbench.sources.paddle.passes.inplace import STATISTICS
 from workbench.sources.reference import Reference
 
@@ -39,7 +37,7 @@ def gradient_parity(
     mapping: Mapping,
     module: fx.GraphModule,
     inputs: Sequence[np.ndarray],
-    process: PaddleProcess,
+    runtime: Runtime,
     seed: int = 0,
     batch_norm: str = "stored",
 ) -> GradientParity:
@@ -53,32 +51,31 @@ def gradient_parity(
     """
     check_batch_norm(batch_norm)
     if batch_norm == "stored":
-        return _parity(mapping, module, inputs, process, seed)
+        return _parity(mapping, module, inputs, runtime, seed)
     with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
         mapping, module, _ = in_training(mapping, module, Path(folder))
-        return _parity(mapping, module, inputs, process, seed)
+        return _parity(mapping, module, inputs, runtime, seed)
 
 
 def _parity(
     mapping: Mapping,
     module: fx.GraphModule,
     inputs: Sequence[np.ndarray],
-    process: PaddleProcess,
+    runtime: Runtime,
     seed: int,
 ) -> GradientParity:
     start = time.perf_counter()
     program = mapping.program
     lost = _overwritten(program)
     read = [value for row in mapping.rows for value in (*row.values, *row.reads)]
-    roots = find_roots(process, program, read)
-    reference = record(process, program, inputs, [*read, *program.outputs, *roots.values])
+    roots = find_roots(runtime, program, read)
+    reference = runtime.values(program, inputs, [*read, *program.outputs, *roots.values])
     cotangents = {
         value: _cotangent(reference, value, seed + number)
         for number, value in enumerate(roots.values)
     }
     pieces = parameter_pieces(mapping, module)
-    theirs = record_gradients(
-        process,
+    theirs = runtime.gradients(
         program,
         inputs,
         {value: _stored(tensor) for value, tensor in cotangents.items()},

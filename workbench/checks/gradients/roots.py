@@ -5,7 +5,6 @@ Paddle has no gradient for, such as the boxes and scores before NMS.
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +13,10 @@ import torch
 from torch import fx, nn
 
 from workbench.core.dtypes import is_float
-from workbench.core.errors import InputError, PaddleProcessError
+from workbench.core.errors import InputError, RuntimeFailedError
 from workbench.core.program import Program
 from workbench.core.values import Value
-from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.interface import Runtime
 from workbench.targets.pytorch.control_flow import For, If, While
 
 #: A loop of a program, whose backward pass fails in Paddle.
@@ -47,32 +46,25 @@ class Roots:
         )
 
 
-def find_roots(process: PaddleProcess, program: Program, made: Iterable[Value]) -> Roots:
+def find_roots(runtime: Runtime, program: Program, made: Iterable[Value]) -> Roots:
     """Ask Paddle where a backward pass begins; `made` are the values that our rows make.
 
-    Raises `InputError` when there is nothing to differentiate, `PaddleProcessError` when Paddle
+    Raises `InputError` when there is nothing to differentiate, `RuntimeFailedError` when Paddle
     cannot load the program.
     """
     if program.source is None:
-        raise PaddleProcessError("The program has no file, so Paddle cannot run it.")
+        raise RuntimeFailedError("The program has no file, so Paddle cannot run it.")
     floats = [value for value in dict.fromkeys(program.outputs) if is_float(value.dtype)]
     floats = [value for value in floats if value.id in program.positions]
     if not floats:
         raise InputError("The model has no float output, so there is nothing to differentiate.")
-    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
-        told = process.ask(
-            "roots",
-            program=str(program.source),
-            params=str(program.params_file) if program.params_file else None,
-            outputs=[program.positions[value.id] for value in floats],
-            folder=folder,
-        )
+    start = runtime.backward_start(program, floats)
     known = {program.positions[v.id]: v for v in made if v.id in program.positions}
-    values = [known[tuple(place)] for place in told["roots"] if tuple(place) in known]
+    values = [known[place] for place in start.roots if place in known]
     values = [value for value in values if is_float(value.dtype) and value not in program.inputs]
     barriers = {
-        name: tuple(known[tuple(place)] for place in places if tuple(place) in known)
-        for name, places in told["barriers"].items()
+        name: tuple(known[place] for place in places if place in known)
+        for name, places in start.barriers.items()
     }
     if not values:
         why = f"Paddle has no gradient for {', '.join(barriers)}" if barriers else "none is reached"

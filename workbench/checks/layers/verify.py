@@ -26,11 +26,12 @@ from workbench.checks.values.integrity import check_integrity
 from workbench.checks.values.revealing_inputs import Sample
 from workbench.checks.values.row_runner import RowRunner, untouched
 from workbench.checks.values.source_values import PaddleValues
-from workbench.core.errors import PaddleProcessError
+from workbench.conversion.book import RuleBook
+from workbench.core.errors import RuntimeFailedError
 from workbench.core.mapping import Mapping
-from workbench.sources.paddle.client.process import PaddleProcess
-from workbench.sources.paddle.rules import DEFAULT, RuleBook
+from workbench.sources.interface import Runtime
 from workbench.sources.reference import Reference
+from workbench.sources.registry import source_of
 
 #: What to do when Paddle takes none of our own inputs.
 GIVE_INPUTS = (
@@ -45,17 +46,19 @@ def verify(
     mapping: Mapping,
     module: fx.GraphModule,
     samples: Sequence[Sample],
-    process: PaddleProcess,
+    runtime: Runtime,
     progress: Progress = lambda items, _: items,
-    rules: RuleBook = DEFAULT,
+    rules: RuleBook | None = None,
 ) -> tuple[Verification, tuple[Reference, ...]]:
     """Compare the module with Paddle on each sample; returns Paddle's values too.
 
-    Raises `PaddleProcessError` when Paddle cannot run the program on a sample that is required, or
+    Raises `RuntimeFailedError` when Paddle cannot run the program on a sample that is required, or
     on none.
     """
     start = time.perf_counter()
-    recorded, refused = _recorded(mapping, samples, process, rules, progress)
+    recorded, refused = _recorded(
+        mapping, samples, runtime, rules or source_of(mapping.program).rules, progress
+    )
     references = tuple(reference for _, reference in recorded)
     found = check_references(mapping, module, references, progress)
     pairs = zip(found, recorded, strict=True)
@@ -68,15 +71,15 @@ def verify(
 def _recorded(
     mapping: Mapping,
     samples: Sequence[Sample],
-    process: PaddleProcess,
+    runtime: Runtime,
     rules: RuleBook,
     progress: Progress,
 ) -> tuple[list[tuple[Sample, Reference]], list[str]]:
     """Paddle's values for the samples that it takes, and which were left out, in words.
 
-    Raises `PaddleProcessError` when it takes none.
+    Raises `RuntimeFailedError` when it takes none.
     """
-    records = recorder(mapping, process, rules)
+    records = recorder(mapping, runtime, rules)
     taken: list[tuple[Sample, Reference]] = []
     left_out, refused, largest = [], None, 0
     for sample in progress(samples, "running Paddle"):
@@ -87,7 +90,7 @@ def _recorded(
             continue
         try:
             reference = records.record(sample.arrays)
-        except PaddleProcessError as error:
+        except RuntimeFailedError as error:
             if sample.required:
                 raise
             refused = refused or error
@@ -101,13 +104,13 @@ def _recorded(
     return taken, [*left_out, *records.notes]
 
 
-def _refused(mapping: Mapping, error: PaddleProcessError, told: str) -> PaddleProcessError:
+def _refused(mapping: Mapping, error: RuntimeFailedError, told: str) -> RuntimeFailedError:
     """Why Paddle took none of our inputs: they do not fit, or its CPU build lacks the dtype."""
     dtypes = {value.dtype for op in mapping.program.walk() for value in op.outputs.values()}
     halves = " and ".join(sorted(dtypes & {"float16", "bfloat16"}))
     if not halves:
-        return PaddleProcessError(f"{error.message}\nInputs were {told}.", GIVE_INPUTS)
-    return PaddleProcessError(
+        return RuntimeFailedError(f"{error.message}\nInputs were {told}.", GIVE_INPUTS)
+    return RuntimeFailedError(
         f"The program computes in {halves}, for which Paddle has few kernels on a CPU.\n"
         f"{error.message}\nInputs were {told}.",
         "Export the model in float32 and verify that: the rules are the same. The conversion "

@@ -12,7 +12,7 @@ from workbench.checks.layers.run import Progress
 from workbench.checks.probes.check import NOTHING, Probed, probe_rows
 from workbench.checks.results.verification import Verification
 from workbench.core.mapping import Mapping
-from workbench.sources.paddle.client.process import PaddleProcess
+from workbench.sources.interface import Runtime
 from workbench.sources.reference import Reference
 
 
@@ -21,7 +21,7 @@ def probed(
     module: fx.GraphModule,
     found: Verification,
     references: Sequence[Reference],
-    process: PaddleProcess,
+    runtime: Runtime,
     everything: bool,
     progress: Progress = lambda items, _: items,
 ) -> tuple[Verification, Probed]:
@@ -35,7 +35,7 @@ def probed(
     start = time.perf_counter()
     checks = {layer.path: layer.alone for layer in found.layers}
     weak = {one.path for one in found.unproven if not one.is_output}
-    outcome = probe_rows(mapping, module, references, process, checks, weak, everything, progress)
+    outcome = probe_rows(mapping, module, references, runtime, checks, weak, everything, progress)
     runs = tuple(
         replace(
             run,

@@ -10,7 +10,7 @@ import torch
 
 from workbench.core.program import Op
 from workbench.core.values import Value
-from workbench.sources.paddle.slices import Slice
+from workbench.sources.interface import Slice
 
 #: Operators that take boxes and their scores by class.
 BY_CLASS = {"multiclass_nms3", "matrix_nms"}

@@ -30,9 +30,9 @@ from workbench.core.mapping import Mapping as RowMapping
 from workbench.core.mapping import Row
 from workbench.core.program import Program
 from workbench.core.values import ARRAY, LIST, Value
-from workbench.sources.paddle.client.process import PaddleProcess
-from workbench.sources.paddle.slices import Slicer
+from workbench.sources.interface import Runtime
 from workbench.sources.reference import Reference
+from workbench.sources.registry import source_of
 
 #: A row is probed when its operands have at most so many bytes; rows are probed until all sets
 #: together have so many.
@@ -73,7 +73,7 @@ def probe_rows(
     mapping: RowMapping,
     module: fx.GraphModule,
     references: Sequence[Reference],
-    process: PaddleProcess,
+    runtime: Runtime,
     checks: Mapping[str, Check],
     weak: Collection[str] = (),
     everything: bool = True,
@@ -89,7 +89,7 @@ def probe_rows(
     inside = any(r.blocks or _keeps(r) or _changes_rows(r) for r in mapping.rows)
     if not references or not (everything or weak or inside):
         return NOTHING
-    given = process, checks, weak, everything, progress
+    given = runtime, checks, weak, everything, progress
     wide = wide_model(mapping, references)
     if wide is None or wide.runner is None:
         return _probed(mapping, module, references, *given)
@@ -114,14 +114,14 @@ def _probed(
     mapping: RowMapping,
     module: fx.GraphModule,
     references: Sequence[Reference],
-    process: PaddleProcess,
+    runtime: Runtime,
     checks: Mapping[str, Check],
     weak: Collection[str],
     everything: bool,
     progress: Progress,
     wanted: Callable[[Row], bool] = lambda row: True,
 ) -> Probed:
-    probing = Probing(mapping, module, references, process, checks, weak)
+    probing = Probing(mapping, module, references, runtime, checks, weak)
     return probing.run(everything, progress, wanted)
 
 
@@ -146,7 +146,7 @@ class Probing:
         mapping: RowMapping,
         module: fx.GraphModule,
         references: Sequence[Reference],
-        process: PaddleProcess,
+        runtime: Runtime,
         checks: Mapping[str, Check],
         weak: Collection[str] = (),
     ) -> None:
@@ -156,7 +156,7 @@ class Probing:
         kind = PaddleValues if self.lenient else WideValues
         self.paddles = kind(mapping.program, smallest)
         self.runner = RowRunner(module)
-        self.prober = Prober(Slicer(mapping), process)
+        self.prober = Prober(source_of(mapping.program).slicer(mapping), runtime)
         self.makers = {value: row.path for row in mapping.rows for value in row.values}
         self.left = ALL_BYTES
         self.checks: dict[str, Check] = {}

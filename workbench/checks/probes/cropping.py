@@ -9,7 +9,7 @@ import torch
 
 from workbench.core.program import Op
 from workbench.core.values import Value
-from workbench.sources.paddle.slices import Slice
+from workbench.sources.interface import Slice
 
 #: Operands keep about so many elements.
 ELEMENTS = 4096

@@ -10,7 +10,7 @@ import torch
 
 from workbench.core.mapping import Row
 from workbench.core.values import Value
-from workbench.sources.paddle.slices import Slice
+from workbench.sources.interface import Slice
 
 
 def identity(row: Row, part: Slice, tensors: Mapping[Value, torch.Tensor], unseen: bool) -> str:

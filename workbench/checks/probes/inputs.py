@@ -12,7 +12,7 @@ import torch
 from workbench.checks.probes.boxes import box_sets
 from workbench.core.program import Op
 from workbench.core.values import Value
-from workbench.sources.paddle.slices import Slice
+from workbench.sources.interface import Slice
 
 #: Where all tensors have fewer elements than this, sets are drawn several times.
 FEW, REPEATS = 16, 3

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from workbench.checks.probes.inputs import Probe
-from workbench.core.errors import PaddleProcessError
+from workbench.core.errors import RuntimeFailedError
 from workbench.core.values import Value
-from workbench.sources.paddle.client.process import PaddleProcess
-from workbench.sources.paddle.slices import Fed, ProgramWriter, Slice, Slicer
+from workbench.sources.interface import Fed, Runtime, Slice, Slicer
 from workbench.sources.reference import Reference
 
 #: After so many deaths of the Paddle process nothing more is asked.
@@ -37,9 +34,9 @@ class Recorded:
 class Prober:
     """Runs slices in Paddle. What it recorded stays on disk as long as it lives."""
 
-    def __init__(self, slicer: Slicer, process: PaddleProcess) -> None:
+    def __init__(self, slicer: Slicer, runtime: Runtime) -> None:
         self.slicer = slicer
-        self.process = process
+        self.runtime = runtime
         self.deaths = 0
         self._folder = tempfile.TemporaryDirectory(prefix="workbench-probes-")
         self._count = 0
@@ -53,8 +50,8 @@ class Prober:
             return []
         try:
             return self._run(part, probes)
-        except PaddleProcessError:
-            died = self.process.pid is None
+        except RuntimeFailedError:
+            died = not self.runtime.alive
             self.deaths += died
             if died or len(probes) == 1:
                 return []
@@ -82,27 +79,18 @@ class Prober:
     def _run(self, part: Slice, probes: Sequence[Probe]) -> list[Recorded]:
         folder = Path(self._folder.name) / str(self._count)
         self._count += 1
-        writer = ProgramWriter(self.slicer)
         made = [
             Recorded(part, probe, _stored(probe.tensors, folder / str(number)))
             for number, probe in enumerate(probes)
         ]
-        feed: dict[str, str] = {}
-        fetch: list[list[Any]] = []
-        for number, one in enumerate(made):
-            fed = {v: Fed(tuple(t.shape), _dtype(t)) for v, t in one.probe.tensors.items()}
-            names, results = writer.add(part, fed)
-            for value, name in names.items():
-                feed[name] = str(one.reference.folder / f"v{value.id}.npy")
-            fetch += [[place, item, f"{number}/v{value.id}"] for value, place, item in results]
-        program = folder / "program.json"
-        program.write_text(json.dumps(writer.document()), "utf-8")
-        dtypes = self.process.ask(
-            "probe", program=str(program), feed=feed, fetch=fetch, folder=str(folder)
-        )
-        for stem, dtype in dtypes.items():
-            number, _, name = stem.partition("/")
-            made[int(number)].reference.dtypes[int(name.removeprefix("v"))] = dtype
+        copies = [
+            (
+                {v: Fed(tuple(t.shape), _dtype(t)) for v, t in one.probe.tensors.items()},
+                one.reference,
+            )
+            for one in made
+        ]
+        self.runtime.run_slices(self.slicer, part, copies)
         return made
 
 

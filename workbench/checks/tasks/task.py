@@ -18,7 +18,6 @@ from workbench.checks.values.inputs import check_inputs
 from workbench.core import shown
 from workbench.core.errors import InputError
 from workbench.core.progress import progress
-from workbench.sources.paddle.client.predict import AT_ONCE, predict
 from workbench.targets.pytorch.weights import as_tensor
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 #: From answers and labels to one number; the default is the share of equal ones.
 Metric = Callable[[Sequence[Any], Sequence[Any]], float]
+#: Batches that are in memory at once.
+AT_ONCE = 32
 #: Samples with different answers that a result keeps.
 KEPT = 20
 
@@ -120,7 +121,7 @@ def task_parity(
     outcome = _Outcome(how)
     for batches in _groups(progress(found, "samples")):
         arrays = [check_inputs(migration.program, batch.inputs) for batch in batches]
-        outputs = predict(migration.paddle, migration.program, arrays)
+        outputs = migration.runtime.outputs(migration.program, arrays)
         for batch, given, theirs in zip(batches, arrays, outputs, strict=True):
             outcome.add(batch, theirs, _ours(migration, given))
     score = metric or share_right
@@ -168,7 +169,7 @@ class _Outcome:
 
 
 def _groups(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
-    """As many batches as Paddle runs at once, so that few are in memory."""
+    """So many batches that few are in memory."""
     left = iter(batches)
     while group := list(islice(left, AT_ONCE)):
         yield group

@@ -42,8 +42,8 @@ from workbench.core.errors import InputError
 from workbench.core.mapping import Mapping
 from workbench.core.program import Program
 from workbench.core.values import Value
-from workbench.sources.paddle.client.process import PaddleProcess
-from workbench.sources.paddle.client.reference import record
+from workbench.sources.interface import Course as Steps
+from workbench.sources.interface import Runtime
 from workbench.sources.reference import Reference
 
 #: Optimisers by their common name, with options in Paddle's words and in torch's. The learning rate
@@ -72,7 +72,7 @@ def training_parity(
     mapping: Mapping,
     module: fx.GraphModule,
     inputs: Sequence[np.ndarray],
-    process: PaddleProcess,
+    runtime: Runtime,
     source: Program,
     optimisers: Iterable[str] = tuple(OPTIMISERS),
     steps: int = 5,
@@ -96,8 +96,8 @@ def training_parity(
         norms: list[Norm] = []
         if batch_norm == "train":
             mapping, module, norms = in_training(mapping, module, Path(folder))
-        setting = _setting(mapping, module, inputs, process, seed, norms)
-        courses = tuple(_course(name, setting, process, steps) for name in names)
+        setting = _setting(mapping, module, inputs, runtime, seed, norms)
+        courses = tuple(_course(name, setting, runtime, steps) for name in names)
     described = tuple(
         f"{value.label} {list(array.shape)}"
         for value, array in zip(mapping.program.inputs, inputs, strict=True)
@@ -125,7 +125,7 @@ def _setting(
     mapping: Mapping,
     module: fx.GraphModule,
     inputs: Sequence[np.ndarray],
-    process: PaddleProcess,
+    runtime: Runtime,
     seed: int,
     norms: list[Norm],
 ) -> _Setting:
@@ -134,8 +134,8 @@ def _setting(
     if not pieces:
         raise InputError("There is nothing to train: the model has no trainable parameter.")
     drawn = drawn_values(mapping)
-    roots = find_roots(process, program, [value for row in mapping.rows for value in row.values])
-    reference = record(process, program, inputs, [*roots.values, *drawn])
+    roots = find_roots(runtime, program, [value for row in mapping.rows for value in row.values])
+    reference = runtime.values(program, inputs, [*roots.values, *drawn])
     random = np.random.default_rng(seed)
     targets = {}
     for value in roots.values:
@@ -149,7 +149,7 @@ def _setting(
     return _Setting(program, module, reference, targets, pieces, norms, roots.notes)
 
 
-def _course(name: str, setting: _Setting, process: PaddleProcess, steps: int) -> Course:
+def _course(name: str, setting: _Setting, runtime: Runtime, steps: int) -> Course:
     options, kind, ours = OPTIMISERS[name]
     module, norms = setting.module, setting.norms
     if "lr" not in ours:
@@ -159,7 +159,7 @@ def _course(name: str, setting: _Setting, process: PaddleProcess, steps: int) ->
     sizes = BatchSizes(plain, norms)
     losses = _torchs(plain, kind, ours, setting, steps)
     sizes.close()
-    theirs, trained = _paddles(name, options, setting, process, steps)
+    theirs, trained = _paddles(name, options, setting, runtime, steps)
     other = wide_module(module)
     noises, others = np.zeros(steps + 1), []
     for seed in range(MOST_RUNS + 1):
@@ -191,30 +191,14 @@ def _tolerance(noises: np.ndarray, losses: Sequence[float]) -> np.ndarray:
 
 
 def _paddles(
-    name: str, options: dict[str, float], setting: _Setting, process: PaddleProcess, steps: int
+    name: str, options: dict[str, float], setting: _Setting, runtime: Runtime, steps: int
 ) -> tuple[list[float], dict[str, np.ndarray]]:
-    program = setting.program
-    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
-        files = [f"{folder}/input{number}.npy" for number in range(len(program.inputs))]
-        for file, array in zip(files, setting.reference.inputs, strict=True):
-            np.save(file, array)
-        targets = []
-        for number, (value, tensor) in enumerate(setting.targets.items()):
-            file = f"{folder}/target{number}.npy"
-            np.save(file, tensor.numpy())
-            targets.append([*program.positions[value.id], file])
-        kept = list(dict.fromkeys(w.parameter for n in setting.norms for w in n.weights.values()))
-        losses = process.ask(
-            "train", program=str(program.source),
-            params=str(program.params_file) if program.params_file else None,
-            inputs=files, targets=targets, parameters=setting.names, kept=kept, optimiser=name,
-            options=options, steps=steps, folder=folder,
-        )  # fmt: skip
-        trained = {
-            name: np.load(Path(folder) / f"p{number}.npy")
-            for number, name in enumerate([*setting.names, *kept])
-        }
-    return [float(loss) for loss in losses], trained
+    kept = dict.fromkeys(w.parameter for norm in setting.norms for w in norm.weights.values())
+    targets = {value: tensor.numpy() for value, tensor in setting.targets.items()}
+    given = Steps(
+        setting.reference.inputs, targets, setting.names, tuple(kept), name, options, steps
+    )
+    return runtime.train(setting.program, given)
 
 
 def _torchs(

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from workbench.core.calls import Call, Device, Dtype, Layer, Weight
+from workbench.core.dtypes import WIDER
 from workbench.core.integers import Count, Dim, IntOp, Item
 from workbench.core.mapping import Row
 from workbench.core.values import Value
-from workbench.sources.paddle.widening import WIDER
 
 
 def same_call(real: Any, wide: Any) -> bool:

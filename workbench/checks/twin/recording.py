@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,18 +12,15 @@ import numpy as np
 
 from workbench.checks.twin.twin import Twin, is_wide, widened_inputs
 from workbench.checks.values.block_rows import values_inside
+from workbench.conversion.book import RuleBook
 from workbench.core.dtypes import is_float
-from workbench.core.errors import PaddleProcessError, WorkbenchError
+from workbench.core.errors import RuntimeFailedError, WorkbenchError
 from workbench.core.mapping import Mapping as RowMapping
 from workbench.core.program import Program
 from workbench.core.values import Value
-from workbench.sources.paddle.client.process import PaddleProcess
-from workbench.sources.paddle.client.reference import record
-from workbench.sources.paddle.rules import DEFAULT, RuleBook
+from workbench.sources.interface import Runtime
 from workbench.sources.reference import Reference
 
-#: How Paddle names an operator that has no kernel for a dtype.
-_NO_KERNEL = re.compile(r"op \[pd_op\.(\w+)\] kernel output args")
 #: The weights are in Paddle's memory and in ours at the same time.
 COPIES = 2
 #: So many operators may be kept narrow before the twin is given up.
@@ -43,10 +39,10 @@ class Recorder:
         program: Program,
         wanted: Sequence[Value],
         inside: Mapping[str, Sequence[Value]],
-        process: PaddleProcess,
-        rules: RuleBook = DEFAULT,
+        runtime: Runtime,
+        rules: RuleBook,
     ) -> None:
-        self.program, self.process, self.rules = program, process, rules
+        self.program, self.runtime, self.rules = program, runtime, rules
         self.wanted, self.inside = wanted, inside
         self.notes: list[str] = []
         self._twin: Twin | None = None
@@ -55,9 +51,9 @@ class Recorder:
     def record(self, inputs: Sequence[np.ndarray]) -> Reference:
         """Paddle's values of one set of inputs, with those in float64 as `wide`.
 
-        Raises `PaddleProcessError` when Paddle does not take the inputs.
+        Raises `RuntimeFailedError` when Paddle does not take the inputs.
         """
-        reference = record(self.process, self.program, inputs, self.wanted, self.inside)
+        reference = self.runtime.values(self.program, inputs, self.wanted, self.inside)
         if not self._done:
             self._widen(reference, inputs)
         return reference
@@ -84,20 +80,20 @@ class Recorder:
         for _ in range(_MOST):
             try:
                 given = twin.running, wide, self.wanted, self.inside, twin.narrow
-                return record(self.process, *given)
-            except PaddleProcessError as error:
+                return self.runtime.values(*given)
+            except RuntimeFailedError as error:
                 culprit = _culprit(error, twin)
                 if not culprit or culprit in twin.narrow:
                     raise
                 twin.keep_narrow({culprit})
-        raise PaddleProcessError("Too many operators have no float64 kernel.")
+        raise RuntimeFailedError("Too many operators have no float64 kernel.")
 
 
-def recorder(mapping: RowMapping, process: PaddleProcess, rules: RuleBook) -> Recorder:
+def recorder(mapping: RowMapping, runtime: Runtime, rules: RuleBook) -> Recorder:
     """Records what the rows of a mapping read and make, and the outputs."""
     wanted = [value for row in mapping.rows for value in (*row.values, *row.reads)]
     wanted += mapping.program.outputs
-    return Recorder(mapping.program, wanted, values_inside(mapping), process, rules)
+    return Recorder(mapping.program, wanted, values_inside(mapping), runtime, rules)
 
 
 def _check_room(program: Program) -> None:
@@ -109,15 +105,14 @@ def _check_room(program: Program) -> None:
         raise WorkbenchError(f"the weights take {needed / 1e9:.1f} GB in float64")
 
 
-def _culprit(error: PaddleProcessError, twin: Twin) -> str:
+def _culprit(error: RuntimeFailedError, twin: Twin) -> str:
     """The operator that stopped the run, by name without dialect; empty when it cannot be told.
 
-    Paddle names one without a kernel; else it is the first, in order, none of whose float results
+    The framework may name it; else it is the first, in order, none of whose float results
     was stored.
     """
-    found = _NO_KERNEL.search(error.message)
-    if found is not None:
-        return found[1]
+    if error.operator:
+        return error.operator
     for op in twin.saved:
         made = [value for value in op.outputs.values() if is_float(value.dtype)]
         if made and not op.blocks and not any(value.id in error.stored for value in made):

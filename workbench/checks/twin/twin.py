@@ -7,7 +7,6 @@ program stay what they are; only the dtypes in which both sides compute are wide
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -19,17 +18,12 @@ import numpy as np
 
 from workbench.checks.twin.calls import numbers_in, same_call, widened_call
 from workbench.conversion.apply import make_mapping
-from workbench.core.errors import WorkbenchError
+from workbench.conversion.book import RuleBook
+from workbench.core.dtypes import WIDER
 from workbench.core.mapping import Mapping, Row
 from workbench.core.program import Program
 from workbench.core.values import Value
-from workbench.sources.paddle.files.pdiparams import bind_parameters, write_parameters
-from workbench.sources.paddle.files.pir_json import read_program
-from workbench.sources.paddle.passes import run_passes
-from workbench.sources.paddle.rules import DEFAULT, RuleBook
-from workbench.sources.paddle.widening import WIDER, widen
-
-PROGRAM, RUNNING, WEIGHTS = "inference.json", "running.json", "inference.pdiparams"
+from workbench.sources.registry import source_of
 
 
 class Twin:
@@ -39,40 +33,35 @@ class Twin:
     dtypes, between casts. Raises `WorkbenchError` or `OSError` when the program cannot be widened.
     """
 
-    def __init__(self, program: Program, rules: RuleBook = DEFAULT) -> None:
+    def __init__(self, program: Program, rules: RuleBook) -> None:
         self.real, self.rules = program, rules
         self.narrow: set[str] = set()
         self.model: Any = None  # kept by `wide_model`
         self._temporary = tempfile.TemporaryDirectory(prefix="workbench-")
         self.folder = Path(self._temporary.name)
-        self._document = _document(program)
-        widen(self._document)
-        (self.folder / PROGRAM).write_text(json.dumps(self._document), "utf-8")
-        write_parameters(self.folder / WEIGHTS, program.parameters, WIDER)
-        self.program = self._read()
+        self._source = source_of(program)
+        self._file: Path | None = None
+        self.program = self._read(self._source.widened(program, self.folder))
 
-    def _read(self) -> Program:
+    def _read(self, made: Program) -> Program:
         """The widened program as its passes leave it."""
-        made = bind_parameters(read_program(self.folder / PROGRAM), self.folder / WEIGHTS)
         self.saved = made.ops
         made = replace(made, structured_names=self.real.structured_names)
         if self.real.fetched:
             values = {value.id: value for value in (*values_of_program(made), *made.outputs)}
             fetched = tuple(values[identity] for identity in self.real.fetched)
             made = made.with_block(replace(made.block, results=fetched))
-        return run_passes(made)
+        return self._source.prepare(made)
 
     @property
     def running(self) -> Program:
-        """The program as Paddle runs it: narrow operators declare their own dtypes."""
-        return replace(self.program, source=self.folder / (RUNNING if self.narrow else PROGRAM))
+        """The program as its framework runs it: narrow operators declare their own dtypes."""
+        return replace(self.program, source=self._file or self.program.source)
 
     def keep_narrow(self, names: Collection[str]) -> None:
         """Let further operators, by name without dialect, run in their own dtypes."""
         self.narrow |= set(names)
-        document = _document(self.real)
-        widen(document, self.narrow)
-        (self.folder / RUNNING).write_text(json.dumps(document), "utf-8")
+        self._file = self._source.running(self.real, self.folder, self.narrow)
 
     @cached_property
     def _made(self) -> dict[str, Row]:
@@ -179,10 +168,3 @@ def widened_inputs(program: Program, inputs: Collection[np.ndarray]) -> list[np.
             array = (array.astype(np.uint32) << 16).view(np.float32)
         made.append(array.astype(WIDER[value.dtype]) if value.dtype in WIDER else array)
     return made
-
-
-def _document(program: Program) -> dict[str, object]:
-    if program.source is None:
-        raise WorkbenchError("The program has no file, so it cannot be widened.")
-    found: dict[str, object] = json.loads(program.source.read_text("utf-8"))
-    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +13,13 @@ from workbench.core.errors import ModelFileError, PaddleProcessError
 from workbench.core.files import belongs
 from workbench.core.program import Program
 from workbench.core.values import Value
+from workbench.sources.interface import Loaded, ModelFiles
 from workbench.sources.paddle.client.live import export_layer, is_layer
 from workbench.sources.paddle.client.process import PaddleProcess
-from workbench.sources.paddle.files.folder import ModelFiles, find_model
+from workbench.sources.paddle.files.folder import find_model
 from workbench.sources.paddle.files.pdiparams import bind_parameters, check_tensors
 from workbench.sources.paddle.files.pdparams import read_pdparams
 from workbench.sources.paddle.files.pir_json import read_program
-
-#: Names of files and folders that tell nothing about the model.
-_GENERIC = ("inference", "model", "__model__", "best_model", "infer")
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A program with where it came from. `temporary` keeps a translated copy alive."""
-
-    program: Program
-    origin: str
-    files: ModelFiles | None = None
-    temporary: Any = None
-
-
-def name_of(origin: str) -> str:
-    """A short name for a model, fit for a folder: of its file, or its folder where files of every
-    model are called so (`inference.json`); of the class of a live layer.
-    """
-    if origin.startswith("live "):
-        return origin.removeprefix("live ")
-    path = Path(origin)
-    steps = (path.stem, *(folder.name for folder in path.resolve().parents))
-    return next((step for step in steps if step and step not in _GENERIC), "model")
 
 
 def load_program(

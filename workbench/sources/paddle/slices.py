@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from workbench.conversion.rewrite import producers
@@ -14,6 +13,15 @@ from workbench.core.mapping import Mapping as RowMapping
 from workbench.core.mapping import Row
 from workbench.core.program import Op, Program
 from workbench.core.values import ARRAY, LIST, Value
+from workbench.sources.interface import Fed, Slice
+from workbench.sources.paddle.document import (
+    attribute,
+    indexed,
+    read_document,
+    results,
+    stopped,
+    takers,
+)
 from workbench.sources.paddle.files.pir_json import read_program, type_code
 from workbench.sources.paddle.passes.inplace import inplace
 from workbench.sources.paddle.passes.lists import lists
@@ -32,30 +40,16 @@ _RANDOM = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """The operators of one row, in the program's order.
-
-    `feeds` are the values that come from outside; of these the numbers of `free` may be chosen.
-    `wanted` are the row's values that Paddle can hand over.
-    """
-
-    ops: tuple[Op, ...]
-    feeds: tuple[Value, ...]
-    free: tuple[Value, ...]
-    wanted: tuple[Value, ...]
-
-
-class Slicer:
+class PaddleSlicer:
     """Cuts rows out of the file of a mapping's program."""
 
     def __init__(self, mapping: RowMapping) -> None:
         source = mapping.program.source
         if source is None:
             raise PaddleProcessError("The program has no file, so Paddle cannot run its operators.")
-        self.document = json.loads(source.read_text("utf-8"))
-        self.records = dict(_indexed(self.document["program"]["regions"][0]["blocks"][0]["ops"]))
-        self.takers = _takers(self.records.values())
+        self.document = read_document(source)
+        self.records = dict(indexed(self.document["program"]["regions"][0]["blocks"][0]["ops"]))
+        self.takers = takers(self.records.values())
         self.program = _as_saved(read_program(source))
         self.makers = producers(self.program)
         self.made = {value for row in mapping.walk() for value in row.values}
@@ -143,40 +137,13 @@ def _place(op: Op) -> tuple[int, ...]:
     return tuple(int(part) for part in op.index.split("."))
 
 
-def _indexed(records: list[dict[str, Any]], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Every record of a saved program by the index of its op."""
-    for position, record in enumerate(records):
-        index = f"{prefix}{position}"
-        yield index, record
-        for number, region in enumerate(record.get("regions", ())):
-            for block in region["blocks"]:
-                yield from _indexed(block["ops"], f"{index}.{number}.")
-
-
-def _takers(records: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
-    """The ops that take elements out of a list, by the list's number."""
-    found: dict[int, list[dict[str, Any]]] = {}
-    for record in records:
-        if record["#"] in ("0.split", "0.slice"):
-            found.setdefault(record["I"][0]["%"], []).append(record)
-    return found
-
-
 # --- writing --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Fed:
-    """What a value from outside is in one copy of a slice: its shape and dtype."""
-
-    shape: tuple[int, ...]
-    dtype: str
 
 
 class ProgramWriter:
     """Collects copies of slices, which know nothing of each other, in one program."""
 
-    def __init__(self, slicer: Slicer) -> None:
+    def __init__(self, slicer: PaddleSlicer) -> None:
         self.slicer = slicer
         self.ops: list[dict[str, Any]] = []
         self._types: dict[int, Any] = {}
@@ -211,23 +178,23 @@ class ProgramWriter:
         table[value.id] = self._new()
         name = f"feed{table[value.id]}"
         attributes = [
-            _attribute("name", "0.a_str", name),
-            _attribute("shape", "1.a_intarray", list(fed.shape)),
-            _attribute("dtype", "1.a_dtype", fed.dtype),
-            _attribute("place", "1.a_place", [0, 0, ""]),
+            attribute("name", "0.a_str", name),
+            attribute("shape", "1.a_intarray", list(fed.shape)),
+            attribute("dtype", "1.a_dtype", fed.dtype),
+            attribute("place", "1.a_place", [0, 0, ""]),
         ]
         element = {"#": type_code(fed.dtype)}
         kind = {"#": "0.t_dtensor", "D": [element, list(fed.shape), "NCHW", [], 0]}
         self._types[table[value.id]] = kind
         result = {"%": table[value.id], "TT": kind}
-        self.ops.append({"#": "1.data", "A": attributes, "I": [], "O": [result], "OA": _stopped(1)})
+        self.ops.append({"#": "1.data", "A": attributes, "I": [], "O": [result], "OA": stopped(1)})
         return name
 
     def _operator(self, op: Op, table: dict[int, int], places: dict[int, tuple[int, int]]) -> None:
         record = self.slicer.records[op.index]
         operands = [self._operand(operand, table) for operand in op.inputs.values()]
-        results = self._append(record, operands, table, places)
-        for result in results:
+        returned = self._append(record, operands, table, places)
+        for result in returned:
             if result["TT"] and result["TT"]["#"].endswith("t_vec"):
                 self._elements(result["%"], table, places)
 
@@ -242,9 +209,7 @@ class ProgramWriter:
         made = self._new()
         result = {"%": made, "TT": kind}
         operands = [{"%": identity} for identity in identities]
-        self.ops.append(
-            {"#": "0.combine", "A": [], "I": operands, "O": [result], "OA": _stopped(1)}
-        )
+        self.ops.append({"#": "0.combine", "A": [], "I": operands, "O": [result], "OA": stopped(1)})
         return made
 
     def _elements(
@@ -262,27 +227,13 @@ class ProgramWriter:
         places: dict[int, tuple[int, int]],
     ) -> list[dict[str, Any]]:
         """A copy of an op of the file; returns the results as the file has them."""
-        results = _results(record)
+        found = results(record)
         made = []
-        for number, result in enumerate(results):
+        for number, result in enumerate(found):
             places[result["%"]] = (len(self.ops), number)
             table[result["%"]] = self._new()
             made.append({**result, "%": table[result["%"]]})
             self._types[made[-1]["%"]] = result["TT"]
         read = [{"%": identity} for identity in operands]
         self.ops.append({**record, "I": read, "O": made})
-        return results
-
-
-def _results(record: dict[str, Any]) -> list[dict[str, Any]]:
-    results = record.get("O", [])
-    return [results] if isinstance(results, dict) else list(results)
-
-
-def _attribute(name: str, kind: str, data: Any) -> dict[str, Any]:
-    return {"AT": {"#": kind, "D": data}, "N": name}
-
-
-def _stopped(count: int) -> list[dict[str, Any]]:
-    flags = [{"#": "0.a_bool", "D": True}] * count
-    return [{"AT": {"#": "0.a_array", "D": flags}, "N": "stop_gradient"}]
+        return found

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-#: Dtypes by name, and the wider ones that take their place.
-WIDER = {
-    "float32": "float64", "float16": "float64", "bfloat16": "float64", "complex64": "complex128",
-}  # fmt: skip
+from workbench.core.dtypes import WIDER
+
 _TYPES = {
     "0.t_f32": "0.t_f64", "0.t_f16": "0.t_f64", "0.t_bf16": "0.t_f64", "0.t_c64": "0.t_c128",
 }  # fmt: skip

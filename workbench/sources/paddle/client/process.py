@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -26,6 +27,8 @@ from workbench.sources.paddle.client.environment import IN_ORDER, NEVER_IN_PLACE
 #: Environment variable that names another Python interpreter, one that has Paddle.
 PYTHON_VARIABLE = "PADDLE_PYTHON"
 _TAIL = 1500
+#: How Paddle names an operator that has no kernel for a dtype.
+_NO_KERNEL = re.compile(r"op \[pd_op\.(\w+)\] kernel output args")
 #: Python adds the working folder to its path, as an empty entry. Its safe path prevents that from
 #: 3.11 on; an older one drops the entry here, before it imports anything.
 _START = """\
@@ -91,7 +94,7 @@ class PaddleProcess:
             raise self._died(command) from None
         answer = self._read_line(command)
         if "error" in answer:
-            raise PaddleProcessError(answer["error"], answer.get("hint", ""))
+            raise _refused(answer)
         return answer.get("result")
 
     def ask_again(self, command: str, **arguments: Any) -> Any:
@@ -204,3 +207,11 @@ def _path() -> str:
     root = str(Path(__file__).parents[4])
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return os.pathsep.join([root, *(os.path.abspath(entry) for entry in given if entry)])
+
+
+def _refused(answer: dict[str, str]) -> PaddleProcessError:
+    """What Paddle says of a request that it refuses."""
+    error = PaddleProcessError(answer["error"], answer.get("hint", ""))
+    found = _NO_KERNEL.search(error.message)
+    error.operator = found[1] if found else ""
+    return error

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.core.errors import ModelFileError
 from workbench.core.files import belongs, is_regular, open_regular
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFiles:
-    """The files of one model. `params` may be missing for a model without parameters.
-
-    Program and parameters may be links to anywhere, as the caches of model hubs make them; `config`
-    lies in the program's folder (see `workbench.core.files`).
-    """
-
-    program: Path
-    params: Path
-    config: Path | None = None
-
-    @property
-    def legacy(self) -> bool:
-        """True for a Paddle 2 program (`.pdmodel`)."""
-        return self.program.suffix != ".json"
+from workbench.sources.interface import ModelFiles
 
 
 def find_model(path: str | Path) -> ModelFiles:

@@ -98,6 +98,7 @@ class _Reader:
         return Program(
             body, inputs, fetched, self.parameters, self.path, positions=positions,
             block_places=self.places, fetched=tuple(value.id for value in fetched),
+            framework="paddle",
         )  # fmt: skip
 
     def _block(self, block: Mapping[str, Any], prefix: str) -> Block:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from workbench.conversion.book import DEFAULT, Rule, RuleBook, rule
+from workbench.sources.paddle.book import DEFAULT
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["DEFAULT", "Rule", "RuleBook", "rule"]
+__all__ = ["DEFAULT"]

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.conversion.names import parts
 from workbench.core.calls import Call, Layer, Result
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.infinite import EQUAL_SHARES, masked_throughout
 
 

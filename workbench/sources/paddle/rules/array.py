@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call
 from workbench.core.calls import Call, Result
 from workbench.core.integers import Int, Item
 from workbench.core.program import Operand
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.manipulation import traced
 
 _CHANGES = {"pd_op.array_write_", "pd_op.array_pop"}

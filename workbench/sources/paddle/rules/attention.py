@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.conversion.book import refuse, rule
 from workbench.conversion.context import EVAL, Context, call, method
 from workbench.core.calls import Call, Result
 from workbench.core.program import Operand
 from workbench.core.values import Value
+from workbench.sources.paddle.book import refuse, rule
 from workbench.sources.paddle.rules.infinite import EQUAL_SHARES, gives_shares
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Layer, Weight
 from workbench.core.integers import Dim, Int, Symbol, int_op
 from workbench.core.program import Operand
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 
 Ints = tuple[int, ...]
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Dtype, Result
 from workbench.core.dtypes import is_integer
 from workbench.core.integers import Dim, Int, Symbol, int_op, is_size
 from workbench.core.program import Operand
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.elementwise import as_number
 
 Ints = tuple[int, ...]

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call
 from workbench.core.calls import Call, Layer, Result
 from workbench.core.numbers import shortest
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 
 Floats = tuple[float, ...]
 

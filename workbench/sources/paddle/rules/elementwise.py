@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Dtype
 from workbench.core.dtypes import is_float, is_integer
 from workbench.core.errors import UnsupportedOp
 from workbench.core.integers import Symbol
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 
 
 def number(op: Context, value: Value, *others: Value) -> Any:

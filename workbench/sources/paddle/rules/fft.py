@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 
 Ints = tuple[int, ...]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.conversion.book import refuse, rule
 from workbench.conversion.context import EVAL, Context, call, method
 from workbench.core.calls import Call, Layer, Result
 from workbench.core.program import Operand
 from workbench.core.values import Value
+from workbench.sources.paddle.book import refuse, rule
 from workbench.sources.paddle.rules.convolution import conv
 
 _ACTIVATIONS = {

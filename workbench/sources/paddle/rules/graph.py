@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call
 from workbench.core.calls import Call, Result
 from workbench.core.integers import Dim, Int
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 
 _MESSAGES = {"ADD": "operator.add", "MUL": "operator.mul"}
 

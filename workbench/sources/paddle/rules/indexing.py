@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Layer, RowZeroed
 from workbench.core.dtypes import is_float
 from workbench.core.program import Operand
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.advanced import nonnegative, pieces, wrapped
 from workbench.sources.paddle.rules.manipulation import axis_of
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Dtype, Layer
 from workbench.core.dtypes import is_float
 from workbench.core.integers import Dim, Int
 from workbench.core.program import Operand
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.convolution import (
     channels_first,
     channels_last,

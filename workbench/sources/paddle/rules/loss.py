@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Result
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.manipulation import dim
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.conversion.names import parts
 from workbench.core.calls import Call, Layer, Result
 from workbench.core.integers import Dim, Int, IntOp, Item, Symbol
 from workbench.core.program import Operand
 from workbench.core.values import LIST, Value
+from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.advanced import behind_transposes
 
 Values = tuple[Value, ...]

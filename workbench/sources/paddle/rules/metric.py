@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call
 from workbench.core.calls import Call
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 
 
 @rule("pd_op.accuracy")

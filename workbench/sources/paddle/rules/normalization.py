@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.conversion.names import parts
 from workbench.core.calls import Call, Layer, Result, Weight
 from workbench.core.integers import Int, Symbol
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.convolution import (
     channels_first,
     channels_last,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call
 from workbench.core.calls import Call, Layer, Result
 from workbench.core.integers import Dim, Int
 from workbench.core.program import Operand
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.convolution import (
     channels_first,
     channels_last,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.conversion.book import refuse, rule
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Result
 from workbench.core.dtypes import is_float
 from workbench.core.program import Operand
 from workbench.core.values import Value
+from workbench.sources.paddle.book import refuse, rule
 
 
 def _channels(scale: Value, x: Value, axis: int) -> Any:

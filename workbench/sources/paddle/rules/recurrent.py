@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.conversion.book import refuse, rule
 from workbench.conversion.context import EVAL, Context, call, method
 from workbench.core.calls import Call, Dtype, Layer, Result, Weight
 from workbench.core.integers import Dim
 from workbench.core.program import Operand
 from workbench.core.values import Value
+from workbench.sources.paddle.book import refuse, rule
 
 _LOD = "it works on sequences with levels of detail (LoD), which torch tensors do not have"
 _LAYERS = {"LSTM": "nn.LSTM", "GRU": "nn.GRU", "RNN_TANH": "nn.RNN", "RNN_RELU": "nn.RNN"}

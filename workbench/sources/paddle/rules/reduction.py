@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Dtype, Result
 from workbench.core.dtypes import is_float, is_integer
 from workbench.core.integers import Dim
 from workbench.core.program import Operand
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.creation import dtype_option
 
 Ints = tuple[int, ...]

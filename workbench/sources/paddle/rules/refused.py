@@ -5,7 +5,7 @@ Each is refused by name, with the reason, so that a person does not look for a r
 
 from __future__ import annotations
 
-from workbench.conversion.book import refuse
+from workbench.sources.paddle.book import refuse
 from workbench.sources.paddle.outside import COMMUNICATION, COMPILED
 
 _INFERENCE = "Export the model in eval mode, for inference."

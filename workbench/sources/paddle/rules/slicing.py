@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Dtype
 from workbench.core.integers import Dim, Int, IntOp, Symbol
 from workbench.core.program import Operand
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.manipulation import axis_of, traced
 
 Ints = tuple[int, ...]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from workbench.conversion.book import rule
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Dtype
 from workbench.core.dtypes import is_float, is_integer
 from workbench.core.values import Value
+from workbench.sources.paddle.book import rule
 
 _SAME = (
     "abs", "acos", "acosh", "angle", "asin", "asinh", "atan", "atanh", "ceil", "cos", "cosh",
