@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -45,7 +45,7 @@ class Migrated:
     references: tuple[Any, ...] = ()
     rewrites: tuple[str, ...] = ()
     code: str = ""
-    runtime: Any = SimpleNamespace(alive=False)
+    runtime: Any = field(default_factory=lambda: SimpleNamespace(alive=False))
 
     @property
     def program(self) -> Program:
