@@ -57,6 +57,41 @@ def test_missing_model_says_what_to_give(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("files", "given", "told"),
+    [
+        (["out/best/inference.json", "out/best.pdparams"], "out", r"Did you mean \S+/out/best\?"),
+        (["a/b/inference.json", "a.yaml"], "", r"Did you mean \S+/a/b\?"),
+        (["det/model.pdmodel", "rec/__model__"], "", r"Did you mean \S+/det or \S+/rec\?"),
+        (["best.pdparams"], "best", "weights but no network"),
+        (["det.tar"], "det.tar", "Unpack it"),
+        (["det.tar"], "", r"det\.tar is an archive"),
+    ],
+)
+def test_what_is_no_model_says_where_one_is(
+    files: list[str], given: str, told: str, tmp_path: Path
+) -> None:
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(b"{}")
+    with pytest.raises(ModelFileError, match=told):
+        find_model(tmp_path / given)
+
+
+@pytest.mark.parametrize("name", ["inference.json", "inference.pdiparams"])
+def test_a_file_that_git_did_not_fetch_is_told(name: str, model: Path) -> None:
+    (model / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n")
+    with pytest.raises(ModelFileError, match=rf"{name} is a pointer of Git LFS"):
+        find_model(model)
+
+
+def test_a_checkpoint_in_place_of_the_weights_is_told(model: Path) -> None:
+    (model / "inference.pdiparams").rename(model / "inference.pdparams")
+    program = read_program(model / "inference.json")
+    with pytest.raises(ModelFileError, match=r"inference\.pdparams is a checkpoint of training"):
+        bind_parameters(program, model / "inference.pdiparams")
+
+
+@pytest.mark.parametrize(
     ("content", "told"),
     [
         (b"", "is empty"),

@@ -54,6 +54,22 @@ CASES = [
         h=f32(1, 3, 5),
         n=values([4, 3, 1], "int64"),
     ),
+    *(  # a sequence without any step, from states that are not zero
+        _rnn(
+            "r(x, (h, h * 2), n)" if name == "LSTM" else "r(x, h, n)",
+            f"nn.{name}(4, 5, num_layers=2, direction='{direction}'{options})",
+            x=f32(4, 6, 4) if not options else f32(6, 4, 4),
+            h=f32(4 if direction == "bidirect" else 2, 4, 5),
+            n=values(lengths, "int64"),
+        )
+        for name in ("LSTM", "GRU", "SimpleRNN")
+        for direction, options, lengths in (
+            ("forward", "", [4, 0, 1, 0]),
+            ("bidirect", "", [0, 6, 1, 0]),
+            ("bidirect", ", time_major=True", [0, 3, 2, 5]),
+            ("forward", "", [0, 0, 0, 0]),
+        )
+    ),
     _rnn("r2(r(x)[0])", "nn.LSTM(4, 5)", r2="nn.GRU(5, 3)"),
     _rnn("r(r(x)[0])", "nn.LSTM(4, 4)"),
     _rnn("r(x)[0].transpose([1, 0, 2])", "nn.LSTM(4, 5)"),

@@ -86,6 +86,13 @@ class Context:
         self.traits.add(Trait.MISTAKEN)
         self.note(f"Paddle's own mistake: {what}")
 
+    def substituted(self, what: str) -> None:
+        """Paddle's kernel computes something else, and `paddle_side.substitutes` has the formula:
+        the row is compared with what Paddle's other operators make of that.
+        """
+        self.traits.add(Trait.SUBSTITUTED)
+        self.note(f"Paddle's own mistake: {what}; compared with its formula, run in Paddle")
+
     def tensor(self, operand: Operand, name: str = "input") -> Value:
         """The operand as a single value; refuses an absent one or a list."""
         if not isinstance(operand, Value):

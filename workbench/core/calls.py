@@ -34,6 +34,8 @@ class Trait(StrEnum):
     RANDOM = "random"
     #: Paddle computes something else than the operator means.
     MISTAKEN = "mistaken"
+    #: So does its kernel, and its reference comes from the formula, in other operators of Paddle.
+    SUBSTITUTED = "substituted"
     #: It holds a stored tensor that only a row edited by hand reads.
     ADDED = "added"
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from torch import fx
@@ -27,6 +27,7 @@ from workbench.checks.values.revealing_inputs import Sample
 from workbench.checks.values.row_runner import RowRunner, untouched
 from workbench.checks.values.source_values import PaddleValues
 from workbench.conversion.book import RuleBook
+from workbench.core.calls import Trait
 from workbench.core.errors import RuntimeFailedError
 from workbench.core.mapping import Mapping
 from workbench.sources.interface import Runtime
@@ -142,16 +143,19 @@ def _coarse(runs: Sequence[Run]) -> tuple[str, ...]:
     )
 
 
-def _mistakes(mapping: Mapping) -> tuple[str, ...]:
-    """What to know of rows where Paddle itself is wrong: they cannot be compared."""
-    found = [row for row in mapping.walk() if row.is_mistaken]
-    names = sorted({row.op.short_name for row in found if row.op is not None})
-    if not names:
-        return ()
-    told = f"Paddle computes {', '.join(names)} by mistake ({len(found)} rows, see their notes)."
-    return (
-        f"{told} These are not compared, and the check goes on with Paddle's values after them.",
-    )
+def _mistakes(mapping: Mapping) -> Iterator[str]:
+    """What to know of rows where Paddle itself is wrong."""
+    told = {
+        Trait.MISTAKEN: "Paddle computes {} by mistake ({} rows, see their notes). These are not "
+        "compared, and the check goes on with Paddle's values after them.",
+        Trait.SUBSTITUTED: "Paddle's kernel computes something else than the formula of {} "
+        "({} rows, see their notes). Paddle computed the formula with its other operators.",
+    }
+    for trait, text in told.items():
+        found = [row for row in mapping.walk() if trait in row.traits]
+        names = sorted({row.op.short_name for row in found if row.op is not None})
+        if names:
+            yield text.format(", ".join(names), len(found))
 
 
 def check_references(

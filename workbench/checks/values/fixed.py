@@ -32,7 +32,7 @@ def _spread(rows: Iterable[Row], varying: set[Value]) -> None:
         for block in row.blocks:
             varying.update(block.arguments)
             _spread(block.rows, varying)
-        if row.blocks or row.traits or _varies(row, varying):
+        if row.blocks or not row.is_comparable or _varies(row, varying):
             varying.update(row.values)
 
 

@@ -8,6 +8,11 @@ from workbench.core.errors import ModelFileError
 from workbench.core.files import belongs, is_regular, open_regular
 from workbench.sources.interface import ModelFiles
 
+#: Models are handed out in these.
+_ARCHIVES = (".tar", ".tgz", ".gz", ".bz2", ".xz", ".zip")
+#: How a file begins that git left to be fetched.
+_POINTER = b"version https://git-lfs"
+
 
 def find_model(path: str | Path) -> ModelFiles:
     """The model files for a folder, an `inference.json`, a `.pdmodel`, a `.pdiparams` or a prefix.
@@ -19,7 +24,7 @@ def find_model(path: str | Path) -> ModelFiles:
         return _in_folder(path)
     if path.is_file():
         return _from_file(path)
-    for suffix in (".json", ".pdmodel"):
+    for suffix in (".json", ".pdmodel", ".pdiparams", ".pdparams"):
         candidate = path.with_name(path.name + suffix)
         if candidate.is_file():
             return _from_file(candidate)
@@ -48,17 +53,25 @@ def _in_folder(folder: Path) -> ModelFiles:
 
 
 def _folder_hint(folder: Path) -> str:
+    inner = sorted(
+        {
+            str(path.parent)
+            for pattern in ("*.pdmodel", "inference.json", "__model__")
+            for depth in ("*/", "*/*/")
+            for path in folder.glob(depth + pattern)
+        }
+    )
+    if inner:
+        return f"Did you mean {' or '.join(inner[:3])}?"
     if list(folder.glob("*.pdparams")):
         return (
             "There are .pdparams weights, but they hold no network. Export the model with "
             "paddle.jit.save, or load the live layer: wb.load(layer, input_spec=[...])."
         )
-    inner = sorted(
-        path.parent
-        for pattern in ("*/*.pdmodel", "*/inference.json")
-        for path in folder.glob(pattern)
-    )
-    return f"Did you mean {inner[0]}?" if inner else "Export it with paddle.jit.save."
+    packed = sorted(path.name for path in folder.iterdir() if path.suffix in _ARCHIVES)
+    if packed:
+        return f"{packed[0]} is an archive: unpack it, and give the folder that comes out."
+    return "Export it with paddle.jit.save."
 
 
 def _is_program(file: Path) -> bool:
@@ -85,6 +98,11 @@ def _from_file(file: Path) -> ModelFiles:
             "Build the layer in Python, load the weights into it, and give it to wb.load(layer, "
             "input_spec=[...]); or export it with paddle.jit.save.",
         )
+    if file.suffix in _ARCHIVES:
+        raise ModelFileError(
+            f"{file} is not a Paddle model, but an archive.",
+            "Unpack it, and give the folder that comes out.",
+        )
     if file.suffix not in (".json", ".pdmodel") and file.name != "__model__":
         raise ModelFileError(
             f"{file} is not a Paddle model.",
@@ -93,6 +111,8 @@ def _from_file(file: Path) -> ModelFiles:
     params = file.with_suffix(".pdiparams")
     if not params.is_file():
         params = _other_params(file) or params
+    for one in (file, params):
+        _refuse_pointer(one)
     config = next(
         (
             path
@@ -102,6 +122,22 @@ def _from_file(file: Path) -> ModelFiles:
         None,
     )
     return ModelFiles(file, params, config)
+
+
+def _refuse_pointer(file: Path) -> None:
+    """Raise `ModelFileError` for a file whose contents git has not fetched."""
+    if not is_regular(file):
+        return
+    try:
+        with open_regular(file) as stream:
+            pointer = stream.read(len(_POINTER)) == _POINTER
+    except OSError:  # whoever reads the file tells of it
+        return
+    if pointer:
+        raise ModelFileError(
+            f"{file} is a pointer of Git LFS, not the file itself.",
+            "Run `git lfs pull` in the repository, or download the file by itself.",
+        )
 
 
 def _other_params(program: Path) -> Path | None:

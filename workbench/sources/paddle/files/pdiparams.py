@@ -42,7 +42,7 @@ def bind_parameters(program: Program, path: Path) -> Program:
             return program
         raise ModelFileError(
             f"{path} is missing: the program needs {len(names)} parameters.",
-            "Put the .pdiparams file beside the program, under the same name.",
+            _where_else(path),
         )
     content = _map(path)
     found: dict[str, Parameter] = {}
@@ -78,6 +78,18 @@ def _map(path: Path) -> np.ndarray:
             return np.empty(0, np.uint8) if empty else np.memmap(file, np.uint8, mode="r")
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _where_else(path: Path) -> str:
+    """What to do about a missing file of weights."""
+    checkpoint = next(iter(sorted(path.parent.glob("*.pdparams"))), None)
+    if checkpoint is None:
+        return "Put the .pdiparams file beside the program, under the same name."
+    return (
+        f"{checkpoint.name} is a checkpoint of training, not the weights of an exported program. "
+        "Load it into the live layer and export that with paddle.jit.save, or give wb.load the "
+        "layer itself."
+    )
 
 
 def _records(path: Path, content: np.ndarray) -> Iterator[tuple[str, tuple[int, ...], int]]:

@@ -60,7 +60,7 @@ def dequantize_linear(
     _only_inference(op, is_test)
     if only_observer:
         return Result(x_itself(x), {"y": ()})
-    op.mistaken("3.3.1 quantises once more where the program says dequantise")
+    op.substituted("3.3.1 runs the kernel of quantize_linear, which quantises once more")
     return Result(_dequantized(x, _channels(scale, x, quant_axis), qmax), {"y": ()})
 
 

@@ -34,7 +34,7 @@ def rnn(
     """LSTM, GRU or simple RNN of several layers. Gates, formulas and weights are the same in both.
 
     With sequence lengths Paddle gives zeros after the end and the state at the last valid step, as
-    torch does on packed sequences.
+    torch does on packed sequences; of an empty sequence, the state before it.
     """
     op.require(is_test or not dropout_prob, "the program drops out at inference", EVAL)
     weights = _weights(op, weight_list, num_layers, is_bidirec)
@@ -53,14 +53,12 @@ def rnn(
     if sequence_length is None:
         return Result(Layer(_LAYERS[mode], (x, *hidden), arguments, weights), places)
     options = {"batch_first": batch_first}
-    packed = call(
-        "nn.utils.rnn.pack_padded_sequence", x, method(sequence_length, "cpu"),
-        **options, enforce_sorted=False,
-    )  # fmt: skip
+    packed = call("fn.pack_sequence", x, sequence_length, **options)
     layer = Layer(_LAYERS[mode], (packed, *hidden), arguments, weights)
     op.note("packed by length around the layer")
     steps = Dim(x, 1 if batch_first else 0)
-    return Result(call("fn.unpack_sequence", layer, **options, total_length=steps), places)
+    out = call("fn.unpack_sequence", layer, sequence_length, *hidden, **options, total_length=steps)
+    return Result(out, places)
 
 
 def _weights(

@@ -9,6 +9,7 @@ import numpy as np
 import paddle
 
 from workbench.sources.paddle.worker.saved import run_saved, store
+from workbench.sources.paddle.worker.substitutes import file_ops, substitute
 
 
 def probe(
@@ -21,7 +22,8 @@ def probe(
     paddle.enable_static()
     loaded = paddle.static.Program()
     paddle.base.core.deserialize_pir_program(program, loaded)
-    ops = list(loaded.global_block().ops)
+    substitute(loaded)
+    ops = file_ops(loaded.global_block())
     values = [ops[position].results()[number] for position, number, _ in fetch]
     arrays = {name: np.load(path) for name, path in feed.items()}
     executor = paddle.static.Executor(paddle.CPUPlace())

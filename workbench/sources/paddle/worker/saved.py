@@ -8,13 +8,25 @@ from typing import Any
 
 import numpy as np
 import paddle
+from paddle.static.pir_io import get_pir_feed_and_fetch
+
+from workbench.sources.paddle.worker.substitutes import substitute
 
 #: Where the random numbers of every run begin.
 SEED = 1
 
 
 def load_saved(program: str, params: str | None, executor: Any) -> Any:
-    """Paddle's (program, feed names, fetched values) of a saved model."""
+    """Paddle's (program, feed names, fetched values) of a saved model.
+
+    Operators that Paddle computes by mistake are replaced, see `substitutes`.
+    """
+    loaded, *_ = _load(program, params, executor)
+    substitute(loaded)
+    return loaded, *get_pir_feed_and_fetch(loaded)
+
+
+def _load(program: str, params: str | None, executor: Any) -> Any:
     prefix = program.removesuffix(".json")
     if params is None or params == f"{prefix}.pdiparams":
         return paddle.static.load_inference_model(prefix, executor)

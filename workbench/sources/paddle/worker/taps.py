@@ -16,6 +16,7 @@ import paddle
 from paddle import _C_ops
 
 from workbench.sources.paddle.worker.saved import store_one
+from workbench.sources.paddle.worker.substitutes import file_ops
 
 #: So many runs of a block are stored: the first often starts from zeros, which prove little.
 BLOCK_RUNS = 2
@@ -58,7 +59,7 @@ class Taps:
         self.stored: dict[str, str] = {}
         self.error: Exception | None = None
         self._blocks = dict(_blocks(loaded.global_block(), ""))
-        self._ops = {key: list(block.ops) for key, block in self._blocks.items()}
+        self._ops = {key: file_ops(block) for key, block in self._blocks.items()}
         self._counts: dict[str, int] = {}
         self._used = 0
 
@@ -127,7 +128,7 @@ def _array(tensor: Any) -> np.ndarray:
 def _blocks(block: Any, key: str) -> Iterator[tuple[str, Any]]:
     """Every block by its key: "" for the outermost, "12.0" for block 0 of op 12."""
     yield key, block
-    for position, op in enumerate(block.ops):
+    for position, op in enumerate(file_ops(block)):
         prefix = f"{key}.{position}" if key else str(position)
         for number, inner in enumerate(op.blocks()):
             yield from _blocks(inner, f"{prefix}.{number}")

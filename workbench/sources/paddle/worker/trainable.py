@@ -15,6 +15,7 @@ from paddle.autograd import ir_backward
 
 from workbench.sources.paddle.worker.repairs import walk_ops
 from workbench.sources.paddle.worker.saved import load_saved, run_saved
+from workbench.sources.paddle.worker.substitutes import file_ops
 
 #: `Tensor.detach`; and a copy, since Paddle would write into the memory that it shares.
 _DETACH, _COPY = "1.share_data_", "1.assign"
@@ -73,7 +74,7 @@ def open_trainable(program: str, params: str | None, inputs: list[str], folder: 
     program, detached = _trainable_copy(program, folder)
     loaded, feeds, _ = load_saved(program, params, executor)
     block = loaded.global_block()
-    ops = list(block.ops)
+    every, ops = list(block.ops), file_ops(block)
     results = {(p, n): value for p, op in enumerate(ops) for n, value in enumerate(op.results())}
     named = {
         op.attrs()["parameter_name"]: op.results()[0]
@@ -82,7 +83,7 @@ def open_trainable(program: str, params: str | None, inputs: list[str], folder: 
     }
     feed = {name: np.load(path) for name, path in zip(feeds, inputs, strict=bool(inputs))}
     results |= _split_lists(ops)
-    _prepare(block, ops, detached)
+    _prepare(block, every, {ops[place].id() for place in detached})
     paddle.pir.set_insertion_point_to_block_end(block)
     return Trainable(executor, loaded, list(block.ops), results, named, feed)
 
@@ -113,15 +114,16 @@ def _trainable_copy(program: str, folder: str) -> tuple[str, set[int]]:
 def _prepare(block: Any, ops: list[Any], detached: set[int]) -> None:
     """Let gradients reach every float value, but not through ops that have none.
 
-    A tensor array would lead them past a loop that has none into its block.
+    A tensor array would lead them past a loop that has none into its block. `detached` are the
+    numbers of ops that let none through.
     """
     loops = any(op.name() == "pd_op.while" for op in ops)
-    for position, op in enumerate(ops):
+    for op in ops:
         if op.name() == "pd_op.fetch":
             block.remove_op(op)
             continue
         array = loops and op.name() == "pd_op.create_array"
-        stopped = position in detached or array or is_barrier(op)
+        stopped = op.id() in detached or array or is_barrier(op)
         for value in op.results():
             value.stop_gradient = stopped or not floats([value])
             if value.is_combine() and value.use_empty():

@@ -9,13 +9,34 @@ import torch
 from torch import Tensor, nn
 
 
+def pack_sequence(x: Tensor, lengths: Tensor, batch_first: bool) -> nn.utils.rnn.PackedSequence:
+    """Sequences packed for a recurrent layer; an empty one, which torch refuses, as one step."""
+    return nn.utils.rnn.pack_padded_sequence(
+        x, lengths.cpu().clamp(min=1), batch_first, enforce_sorted=False
+    )
+
+
 def unpack_sequence(
-    result: tuple[Any, Any], batch_first: bool, total_length: int
-) -> tuple[Tensor, Any]:
-    """Padded output of a recurrent layer that ran on packed sequences, and its state."""
-    packed, state = result
+    result: tuple[Any, Any], lengths: Tensor, first: Any = None, *,
+    batch_first: bool, total_length: int,
+) -> tuple[Tensor, Any]:  # fmt: skip
+    """Padded output of a recurrent layer that ran on packed sequences, and its state.
+
+    An empty sequence gives zeros and the state before it: that of `first`, or zeros.
+    """
+    packed, last = result
     out, _ = nn.utils.rnn.pad_packed_sequence(packed, batch_first, total_length=total_length)
-    return out, state
+    empty = (lengths == 0).to(out.device)
+    out = out.masked_fill(empty.reshape((-1, 1, 1) if batch_first else (1, -1, 1)), 0)
+
+    def state(after: Tensor, before: Tensor | None) -> Tensor:
+        before = torch.zeros_like(after) if before is None else before
+        return torch.where(empty.reshape(1, -1, 1), before, after)
+
+    if isinstance(last, tuple):
+        hidden, cell = first or (None, None)
+        return out, (state(last[0], hidden), state(last[1], cell))
+    return out, state(last, first)
 
 
 def sequence_mask(length: Tensor, max_len: int, dtype: torch.dtype) -> Tensor:
