@@ -15,7 +15,7 @@ from workbench.app.migration import Migration
 from workbench.checks.diagnosis import diagnose_all
 from workbench.checks.diagnosis.confusions import confusions
 from workbench.core.calls import Call, Dtype, Layer, calls_in
-from workbench.editing.calls import swap
+from workbench.editing.calls import main_call, swap
 
 Open = Callable[[Case], Migration]
 Change = Callable[[Any], Any]
@@ -32,6 +32,37 @@ def _twice(made: Call | Layer) -> Any:
 def _half(made: Call | Layer) -> Any:
     cast = Call(".to", (made.args[0], Dtype("bfloat16")))
     return Call(".to", (replace(made, args=(cast, *made.args[1:])), Dtype("float32")))
+
+
+def _inner(made: Call | Layer) -> Any:
+    """The value inside, returned as it is."""
+    found = made
+    while isinstance(found, (Call, Layer)):
+        found = next(arg for arg in found.args if not isinstance(arg, (int, float)))
+    return Call(".clone", (found,))
+
+
+def _add_at(made: Call | Layer) -> Any:
+    return swap(made, main_call(made), replace(main_call(made), target=".index_copy"))
+
+
+def _other_item(made: Call | Layer) -> Any:
+    return Call("operator.getitem", (made.args[0], (slice(None), 1)))
+
+
+def _mode(made: Call | Layer) -> Any:
+    return replace(made, kwargs={**made.kwargs, "mode": "bilinear"})
+
+
+def _no_state(made: Call | Layer) -> Any:
+    layer = next(part for part in calls_in(made) if isinstance(part, Layer))
+    return swap(made, layer, replace(layer, args=layer.args[:1]))
+
+
+def _relu_gates(made: Call | Layer) -> Any:
+    layer = next(part for part in calls_in(made) if isinstance(part, Layer))
+    arguments = {**layer.arguments, "nonlinearity": "relu"}
+    return swap(made, layer, replace(layer, arguments=arguments))
 
 
 def _late(made: Call | Layer) -> Any:
@@ -55,6 +86,26 @@ CAUSES: dict[str, tuple[Case, str, Change, str]] = {
     "bfloat16": (case("tanh", "paddle.tanh(x)", x=f32("B", 8)), "tanh", _half, "bfloat16"),
     "some columns": (case("tanh", "paddle.tanh(x)", x=f32("B", 8)), "tanh", _late,
                      "indices from 4 on"),
+    "polarity": (case("scale", "1 - paddle.tanh(x)", x=f32("B", 8)), "scale", _inner,
+                 "Paddle gives 1 - x"),
+    "added in place of overwritten": (
+        case("index_add", "paddle.index_add(x, paddle.to_tensor([0, 2]), 1, y)", x=f32(3, 5),
+             y=f32(3, 2)), "index_add", _add_at, ".index_copy in place of .index_add",
+    ),
+    "another item": (case("slice", "paddle.tanh(x)[:, 0]", x=f32("B", 8)), "slice", _other_item,
+                     "Paddle acts as with (:, 0)"),
+    "mode of a resize": (
+        case("nearest_interp", "F.interpolate(x, size=[5, 5])", x=f32("B", 2, 8, 8)),
+        "nearest_interp", _mode, "bilinear here, Paddle acts as with nearest",
+    ),
+    "start state": (
+        case("rnn", "l(x, (y, y))[0]", x=f32("B", 5, 6), y=f32(1, "B", 6), l="nn.LSTM(6, 6)"),
+        "rnn", _no_state, "the start state",
+    ),
+    "activation of the gates": (
+        case("rnn", "l(x)[0]", x=f32("B", 5, 6), l="nn.SimpleRNN(6, 6)"), "rnn", _relu_gates,
+        "relu here, Paddle acts as with tanh",
+    ),
 }  # fmt: skip
 
 
@@ -64,7 +115,7 @@ def test_a_wrong_rule_has_a_cause(fault: str, opened: Open) -> None:
     migration = opened(exported)
     wrong_rule(migration, name, change)
     found = migration.verify(list(exported.arrays(0).values()))
-    assert [layer.ops for layer in found.root_causes] == [(f"pd_op.{name}",)]
+    assert [name in " ".join(layer.ops) for layer in found.root_causes] == [True]
     causes = _causes(migration)
     assert any(part in causes for part in told.split("|")), causes
 

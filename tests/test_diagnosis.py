@@ -87,6 +87,11 @@ ENCODER: list[tuple[str, Change, str]] = [
 CLASSIFIER: list[tuple[str, Change, str]] = [
     ("nn.BatchNorm2d", _argument("eps", 1e-3), "epsilon"),
     ("nn.Conv2d", _argument("padding", (0, 0)), "padding"),
+    (
+        "nn.Conv2d",
+        lambda made: _argument("dilation", (2, 2))(_argument("padding", (2, 2))(made)),
+        "padding: (2, 2) here",
+    ),
     ("nn.Conv2d", _turned, "should not be permuted (0, 1, 3, 2)"),
 ]
 
@@ -201,3 +206,12 @@ _W = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
 )
 def test_changes_of_tensors_are_named(mine: torch.Tensor, told: str) -> None:
     assert told in tensor_difference(mine, _W)
+
+
+def test_large_elements_are_told_from_one_index() -> None:
+    theirs = torch.arange(-20.0, 20.0).reshape(10, 4).T
+    large = torch.where(theirs.abs() > 15, theirs * 1.01, theirs)
+    assert _relation(large, theirs) == "only large elements differ, from 16 on"
+    third = theirs.clone()
+    third[2] += 1 + torch.arange(10.0)
+    assert _relation(third, theirs) == "only index 2 of axis 0 differs"

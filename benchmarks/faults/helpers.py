@@ -21,12 +21,12 @@ def third(x: Tensor) -> Tensor:
     return x * factor.reshape(-1, *[1] * (x.dim() - 1))
 
 
-def far(x: Tensor, axis: int = 1) -> Tensor:
+def far(x: Tensor) -> Tensor:
     """Positions from 32 on are off by 1 %."""
-    factor = torch.ones(x.shape[axis], dtype=x.dtype)
+    factor = torch.ones(x.shape[1], dtype=x.dtype)
     factor[32:] = 1.01
     shape = [1] * x.dim()
-    shape[axis] = -1
+    shape[1] = -1
     return x * factor.reshape(shape)
 
 

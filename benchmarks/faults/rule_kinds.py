@@ -305,10 +305,22 @@ def wrapped(name: str, function: str, fits: Callable[[Context], bool], *words: s
 
 
 _SOME = ("elements", "places", "part", "some")
-wrapped("every 17th element off", "some", lambda op: True, *_SOME)
-wrapped("third of the batch off", "third", lambda op: op.out.shape[0] == -1, "batch", *_SOME)
+wrapped("every 17th element off", "some", lambda op: True, "17th element", *_SOME)
 wrapped(
-    "positions from 32 on off", "far", lambda op: op.out.shape[1:2] == (-1,), "position", *_SOME
+    "third of the batch off",
+    "third",
+    lambda op: op.out.shape[0] == -1,
+    "batch",
+    "of axis 0",
+    *_SOME,
+)
+wrapped(
+    "positions from 32 on off",
+    "far",
+    lambda op: op.out.shape[1:2] == (-1,),
+    "position",
+    "from 32",
+    *_SOME,
 )
 wrapped("large values off", "large", lambda op: True, "large", *_SOME)
 wrapped("small values cleared", "tiny", lambda op: True, "small", "zero", *_SOME)

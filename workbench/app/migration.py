@@ -230,7 +230,7 @@ class Migration:
         `inputs` is an `.npz` path, one list of arrays in feed order, a dict by input name, or a
         list of such for several runs, seen in another size too; without it sample inputs are made,
         in three sizes when dimensions are dynamic. `thorough` adds runs that reveal more and probes
-        every row; `nan` adds a NaN. Raises `InputError` for unfit inputs, `PaddleProcessError` when
+        every row; `nan` adds a NaN. Raises `InputError` for unfit inputs, `RuntimeFailedError` when
         Paddle fails.
         """
         groups = self._groups_apart() if inputs is None or thorough or nan else None
@@ -308,7 +308,7 @@ class Migration:
 
         The outputs are weighted by random numbers of the `seed`; `batch_norm="train"` takes the
         statistics of the batch. `inputs` as for `verify`; of several runs the first is taken.
-        Raises `InputError` when they do not fit or no output is a float, `PaddleProcessError` when
+        Raises `InputError` when they do not fit or no output is a float, `RuntimeFailedError` when
         Paddle cannot differentiate the program.
         """
         from workbench.checks.gradients.parity import gradient_parity
@@ -340,7 +340,7 @@ class Migration:
 
         Tells too what differs on purpose when the model is trained further. `inputs` and
         `batch_norm` as for `gradients`; with "train" the running statistics are compared too.
-        Raises `InputError` when there is nothing to train, `PaddleProcessError` as above.
+        Raises `InputError` when there is nothing to train, `RuntimeFailedError` as above.
         """
         from workbench.checks.training.parity import training_parity
 

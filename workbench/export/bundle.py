@@ -16,8 +16,8 @@ from workbench.checks.values.source_values import PaddleValues
 from workbench.core import shown
 from workbench.core.errors import (
     InputError,
-    PaddleProcessError,
     RefusedProgramError,
+    RuntimeFailedError,
     WorkbenchError,
 )
 from workbench.core.files import LARGEST_TEXT, belongs, read_bytes
@@ -125,7 +125,7 @@ def _try_to_verify(migration: Evidence) -> None:
     """Verify where Paddle is there and may run the program; else the manifest says: nothing was."""
     try:
         migration.verify()
-    except (PaddleProcessError, RefusedProgramError):
+    except (RuntimeFailedError, RefusedProgramError):
         migration.verification = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +37,7 @@ _GROUPS = (
     ("torch.mean", "torch.sum", "torch.amax", "torch.amin", "torch.prod"),
     (".mean", ".sum", ".amax", ".amin", ".prod"),
     ("torch.argmax", "torch.argmin"), (".argmax", ".argmin"),
+    (".index_copy", ".index_add"), (".scatter", ".scatter_add"),
     ("torch.softmax", "torch.log_softmax"), ("F.softmax", "F.log_softmax"),
     ("F.max_pool2d", "F.avg_pool2d"), ("nn.MaxPool2d", "nn.AvgPool2d"),
     ("F.adaptive_avg_pool2d", "F.adaptive_max_pool2d"),
@@ -46,6 +47,12 @@ _NUMBERS: dict[str, tuple[float, ...]] = {
     "eps": (1e-5, 1e-6, 1e-3, 1e-12, 1e-8, 1e-4, 1e-7, 1e-10),
     "negative_slope": (0.01, 0.1, 0.2, 0.25, 0.3, 0.02), "alpha": (1.0, 0.01, 0.2),
     "beta": (1.0,), "threshold": (20.0,), "min_val": (-1.0, 0.0), "max_val": (1.0, 6.0),
+}  # fmt: skip
+_MODES = ("constant", "reflect", "replicate", "circular", "zeros", "border", "reflection")
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "mode": ("nearest", "nearest-exact", "bilinear", "bicubic", "linear", "trilinear", "area",
+             *_MODES),
+    "padding_mode": _MODES, "approximate": ("none", "tanh"), "nonlinearity": ("tanh", "relu"),
 }  # fmt: skip
 #: Targets whose native code does not look whether its operands fit: what is tried there may end
 #: the process.
@@ -143,35 +150,56 @@ def _guesses(
 ) -> Iterator[Any]:
     if isinstance(value, bool):
         yield not value
-        return
-    if name in _AXES and isinstance(value, int):
+    elif name in _AXES and isinstance(value, int):
         rank = max((len(v.shape) for v in row.reads), default=0)
         yield from range(-rank, rank)
-        return
-    yield from choices or (("none", "tanh") if name == "approximate" else ())
-    kind = type(value)
-    if isinstance(value, (int, float)) and given:
+    else:
+        yield from choices or _CHOICES.get(name, ())
+        if given:
+            yield from _own_numbers(value, row)
+        if isinstance(value, float):
+            yield from _NUMBERS.get("eps" if name == "epsilon" else name, ())
+        if given:
+            yield from _near(value)
+
+
+def _own_numbers(value: Any, row: Row) -> Iterator[Any]:
+    """The operator's own numbers, where a number stands."""
+    if isinstance(value, (int, float)):
+        kind = type(value)
         yield from (n for n in _attributes(row.op) if type(n) is kind or kind is float)
-    if isinstance(value, float):
-        yield from _NUMBERS.get("eps" if name == "epsilon" else name, ())
-    if not given:
-        return
-    if isinstance(value, float):
-        yield from (-value, 1 - value, value * 2, value / 2)
-        if value > 0:
-            yield from (1 / value, math.sqrt(value), value * value, 1 / math.sqrt(value))
-    elif isinstance(value, int):
-        yield from (value + 1, value - 1, -value)
-    elif isinstance(value, (tuple, list)) and all(type(item) is int for item in value):
+
+
+def _near(value: Any) -> Iterator[Any]:
+    """Values that a slip would make of this one, by its type."""
+    for kind, others in _NEAR:
+        if isinstance(value, kind):
+            yield from others(value)
+            return
+
+
+def _floats(value: float) -> Iterator[float]:
+    yield from (-value, 1 - value, value * 2, value / 2)
+    if value > 0:
+        yield from (1 / value, math.sqrt(value), value * value, 1 / math.sqrt(value))
+
+
+def _integers(value: int) -> Iterator[int]:
+    yield from (value + 1, value - 1, -value)
+
+
+def _dtypes(value: Dtype) -> Iterator[Dtype]:
+    yield from map(Dtype, ("float32", "float64", "int64", "int32", "bool", "float16"))
+
+
+def _sequences(value: Any) -> Iterator[Any]:
+    """Lists of numbers; an index of several axes, one of them moved."""
+    if all(type(item) is int for item in value):
         yield from _lists(value)
-    elif isinstance(value, slice):
-        yield from _slices(value)
-    elif isinstance(value, Dtype):
-        yield from map(Dtype, ("float32", "float64", "int64", "int32", "bool", "float16"))
-    elif isinstance(value, (tuple, list)) and any(isinstance(item, slice) for item in value):
-        for place, item in enumerate(value):
-            others = _slices(item) if isinstance(item, slice) else ()
-            yield from (type(value)((*value[:place], o, *value[place + 1 :])) for o in others)
+        return
+    for place, item in enumerate(value):
+        if isinstance(item, slice) or type(item) is int:
+            yield from (type(value)((*value[:place], o, *value[place + 1 :])) for o in _near(item))
 
 
 def _lists(value: Any) -> Iterator[Any]:
@@ -194,6 +222,13 @@ def _slices(value: slice) -> Iterator[slice]:
             yield slice(value.start, value.stop + step, value.step)
         if isinstance(value.start, int) and isinstance(value.stop, int):
             yield slice(value.start + step, value.stop + step, value.step)
+
+
+#: What a slip makes of a value, by its type; the first type that fits counts.
+_NEAR: tuple[tuple[Any, Callable[[Any], Iterator[Any]]], ...] = (
+    (float, _floats), (int, _integers), ((tuple, list), _sequences), (slice, _slices),
+    (Dtype, _dtypes),
+)  # fmt: skip
 
 
 def _attributes(op: Op | None) -> Iterator[Any]:

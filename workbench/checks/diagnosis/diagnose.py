@@ -43,10 +43,11 @@ SECONDS, ATTEMPTS = 10.0, 300
 #: Layers that are diagnosed after a verification.
 LAYERS = 5
 
-#: What is told of a loop or a branch that differs although every layer inside agrees.
+#: What is told of a branch, and of a loop, that differs although every layer inside agrees.
+BRANCH = "every layer inside agrees: the other branch is taken, or other values are handed on"
 LOOP = (
-    "every layer inside agrees: it runs once too often or too rarely, takes the other branch, or "
-    "hands on other values"
+    "every layer inside agrees: the loop runs more or fewer times than Paddle's, or hands on other "
+    "values"
 )
 #: Paddle's values on the probing inputs at which a row differs, by path.
 Probes = Dict[str, Sequence[Reference]]
@@ -74,7 +75,8 @@ def diagnose_all(
         values = probed or references_of(mapping, row.path, failing)
         found += _findings(mapping, row, values, changes.get(row.path, ""), made, module)
         if row.blocks and not any(one.path == row.path for one in found):
-            found.append(_finding(row, LOOP, layer.own, None, None, "pattern"))
+            told = BRANCH if row.ops == ("pd_op.if",) else LOOP
+            found.append(_finding(row, told, layer.own, None, None, "pattern"))
     return (*found, *output_findings(mapping, verification, references))
 
 
@@ -174,9 +176,9 @@ def _candidates(
     pair = first_pair(mapping, row, references)
     if pair is not None:
         yield from constants(row, *line_between(*pair))
+    yield from own_settings(row)
     yield from structural(row, partial(_shape, references))
     yield from confusions(mapping, row)
-    yield from own_settings(row)
 
 
 def _shape(references: Sequence[Reference], value: Value) -> tuple[int, ...]:

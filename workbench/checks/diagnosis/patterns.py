@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from workbench.checks.diagnosis.recurrent import recurrent_cause
+from workbench.checks.diagnosis.recurrent import recurrent_cause, unread_operand
 from workbench.checks.diagnosis.relations import relation
 from workbench.checks.results.statistics import largest_difference
 from workbench.checks.values.row_runner import RowRunner
@@ -70,14 +70,14 @@ def pattern(mapping: Mapping, row: Row, references: Sequence[Reference]) -> str:
 def _recurrent(mapping: Mapping, row: Row, references: Sequence[Reference]) -> str:
     if row.layer is None or not row.target.startswith(("nn.LSTM", "nn.GRU", "nn.RNN")):
         return ""
+    told = unread_operand(row)
+    if told:
+        return told
     try:
         told = recurrent_cause(mapping, row, references)
     except Exception:  # noqa: BLE001 - what cannot run has no pattern
         return ""
-    return told or (
-        "neither gates, directions nor biases explain it: look at the lengths (ignored?), the "
-        "start state and the activation of the gates"
-    )
+    return told or "no mix-up of its weights explains it"
 
 
 def _relation(ours: torch.Tensor, theirs: torch.Tensor) -> str:
@@ -130,11 +130,22 @@ def _shapes(ours: torch.Tensor, theirs: torch.Tensor) -> str:
 def _where(ours: torch.Tensor, theirs: torch.Tensor, before: float) -> str:
     """Which elements differ: one index of an axis, the border, or one sign."""
     bad = (ours - theirs).abs() > _EXPLAINED * before
-    for axis in range(ours.ndim):
-        rest = tuple(other for other in range(ours.ndim) if other != axis)
+    sized = _sized(theirs.abs(), bad)
+    if sized and int(bad.sum()) < 3:  # one or two elements are always few indices
+        return sized
+    return _indices(bad) or sized or _scattered(theirs, bad)
+
+
+def _indices(bad: torch.Tensor) -> str:
+    """Which indices of an axis differ, where they differ throughout or are the border."""
+    for axis in range(bad.ndim):
+        rest = tuple(other for other in range(bad.ndim) if other != axis)
         hit = bad.any(dim=rest) if rest else bad
         places = torch.nonzero(hit).flatten().tolist()
-        size = ours.shape[axis]
+        size = bad.shape[axis]
+        throughout = int(bad.sum()) * size >= 0.3 * len(places) * bad.numel()
+        if not throughout:
+            continue
         if size > 2 and set(places) <= {0, size - 1}:
             return f"only the border along axis {axis} differs: look at the padding"
         told = _range(places, size)
@@ -143,12 +154,28 @@ def _where(ours: torch.Tensor, theirs: torch.Tensor, before: float) -> str:
         if size > 2 and len(places) <= max(1, size // 8):
             shown = ", ".join(map(str, places[:4]))
             return f"only index {shown} of axis {axis} differs"
+    return ""
+
+
+def _scattered(theirs: torch.Tensor, bad: torch.Tensor) -> str:
+    """Every so many elements, or those of one sign."""
     flat = torch.nonzero(bad.flatten()).flatten()
     step = int(flat[1] - flat[0]) if len(flat) > 2 else 1
     if step > 1 and bool((flat.diff() == step).all()):
         return f"only every {step}th element differs"
     if bool((theirs[bad] <= 0).all()) and bool((theirs > 0).any()):
         return "only elements that are not positive differ: look at the slope or the clipping"
+    return ""
+
+
+def _sized(size: torch.Tensor, bad: torch.Tensor) -> str:
+    """Elements that differ, where these are the largest ones, or the smallest."""
+    if bad.numel() < 20 or bool(bad.all()) or not bool(bad.any()):
+        return ""
+    if size[bad].min() > size[~bad].max():
+        return f"only large elements differ, from {float(size[bad].min()):.6g} on"
+    if size[bad].max() < size[~bad].min():
+        return f"only small elements differ, up to {float(size[bad].max()):.6g}"
     return ""
 
 

@@ -16,11 +16,24 @@ from workbench.checks.results.statistics import largest_difference
 from workbench.checks.values.row_runner import RowRunner
 from workbench.checks.values.source_values import reference_tensor
 from workbench.core.mapping import Mapping, Row
+from workbench.core.values import Value
 from workbench.sources.reference import Reference
 from workbench.targets.pytorch.builder import build_row
 
 _GATES = {"LSTM": 4, "GRU": 3}
 Tweak = Callable[[nn.RNNBase], None]
+
+
+def unread_operand(row: Row) -> str:
+    """The lengths or the start state, where the operator has them and the row reads none."""
+    given = dict(row.op.inputs) if row.op is not None else {}
+    for name, told in (("sequence_length", "the lengths"), ("pre_state", "the start state")):
+        operand = given.get(name)
+        values = operand if isinstance(operand, tuple) else (operand,)
+        unread = [one for one in values if isinstance(one, Value) and one not in row.reads]
+        if unread:
+            return f"{told}: operand {unread[0].label} of the operator is not read"
+    return ""
 
 
 def recurrent_cause(mapping: Mapping, row: Row, references: Sequence[Reference]) -> str:

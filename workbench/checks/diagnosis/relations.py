@@ -14,6 +14,8 @@ from workbench.sources.reference import Reference
 
 #: A relation explains a difference when what remains is this much smaller.
 EXPLAINED = 1e-3
+#: Operators of two operands.
+_TWO = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "matmul")
 
 
 def relation(row: Row, reference: Reference, ours: torch.Tensor, theirs: torch.Tensor) -> str:
@@ -35,12 +37,43 @@ def relation(row: Row, reference: Reference, ours: torch.Tensor, theirs: torch.T
     reads = list(_reads(row, reference))
     for value, read in reads:
         if explains(read, mine):
-            return f"nothing is done here: the result is {value.label}, which the operator reads"
+            told = f"nothing is done here: the result is {value.label}, which the operator reads"
+            return told + _undone(row, reads, value, mine, other, explains)
     for value, read in reads:
         told = _added(value, read, mine, other, explains)
         if told:
             return told
     return _normalised(row, reference, mine, explains) or _running(row, reads, other, explains)
+
+
+def _undone(
+    row: Row,
+    reads: Sequence[tuple[Value, torch.Tensor]],
+    kept: Value,
+    mine: torch.Tensor,
+    other: torch.Tensor,
+    explains: Callable[[torch.Tensor, torch.Tensor], bool],
+) -> str:
+    """What Paddle does with the value that we return as it is; empty when that is not plain."""
+    for value, read in reads:
+        told = "" if value == kept else _added(value, read, mine, other, explains)
+        if told:
+            return f"; {told}"
+    given = row.op.operands if row.op else ()
+    dropped = next((one for one in given if one not in row.reads and one.shape), None)
+    if row.op is not None and row.op.short_name in _TWO and dropped is not None:
+        return f"; operand {dropped.label} was dropped"
+    low, high = mine.argmin(), mine.argmax()
+    spread = mine.flatten()[high] - mine.flatten()[low]
+    if not spread:
+        return ""
+    factor = float((other.flatten()[high] - other.flatten()[low]) / spread)
+    shift = float(other.flatten()[low]) - factor * float(mine.flatten()[low])
+    if not explains(factor * mine + shift, other):
+        return ""
+    if round(factor, 6) == -1:
+        return f"; Paddle gives {shift:.6g} - x: the other polarity, as of a mask"
+    return f"; Paddle gives {factor:.6g} * x + {shift:.6g}"
 
 
 def _reads(row: Row, reference: Reference) -> Iterator[tuple[Value, torch.Tensor]]:

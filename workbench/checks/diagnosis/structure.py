@@ -44,9 +44,14 @@ def own_settings(row: Row) -> Iterator[Candidate]:
     }
     if any(len(value) != 2 for value in own.values()):  # paddings of four sides
         return
-    changed = replace(layer, arguments={**layer.arguments, **own})
-    shown = ", ".join(f"{name} {value}" for name, value in own.items())
-    yield Candidate(f"the operator's own settings are {shown}", swapped(row, layer, changed))
+    defaults = {"padding": 0, "dilation": 1, "stride": 1}
+    given = {name: layer.arguments.get(name, defaults[name]) for name in own}
+    other = {k: v for k, v in own.items() if given[k] not in (v, *v[: len(set(v)) == 1])}
+    if not other:
+        return
+    changed = replace(layer, arguments={**layer.arguments, **other})
+    shown = ", ".join(f"{name}: {given[name]} here, Paddle's is {v}" for name, v in other.items())
+    yield Candidate(shown, swapped(row, layer, changed), {"arguments": other})
 
 
 def _control(row: Row) -> Iterator[Candidate]:

@@ -46,7 +46,7 @@ def gradient_parity(
     `inputs` holds one array per model input in feed order; `seed` picks the random weights of the
     outputs; `batch_norm` is "stored" or "train" (statistics of the batch).
 
-    Raises `InputError` when no output is a float tensor, `PaddleProcessError` when Paddle cannot
+    Raises `InputError` when no output is a float tensor, `RuntimeFailedError` when Paddle cannot
     differentiate the program.
     """
     check_batch_norm(batch_norm)

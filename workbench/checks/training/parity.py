@@ -83,7 +83,7 @@ def training_parity(
 
     `source` is the program before passes. `batch_norm` is "stored" (statistics as exported) or
     "train" (those of the batch; the running ones are compared too). Raises `InputError` for an
-    unknown optimiser or a model with nothing to train, `PaddleProcessError` when Paddle cannot
+    unknown optimiser or a model with nothing to train, `RuntimeFailedError` when Paddle cannot
     differentiate it.
     """
     start = time.perf_counter()
