@@ -13,8 +13,9 @@ from pathlib import Path
 from tests.cases import all_cases
 from workbench.conversion.book import Rule
 from workbench.core.errors import UnsupportedOp
-from workbench.sources.paddle.rules import DEFAULT
+from workbench.sources.paddle.rules import DEFAULT, detection
 from workbench.sources.paddle.signatures import operators
+from workbench.targets.pytorch import functions
 
 TESTS = Path(__file__).parent
 
@@ -104,3 +105,9 @@ def test_torchvision_is_imported_only_for_detection() -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_defaults_of_detection_helpers_are_those_of_the_functions() -> None:
+    for name, told in detection.DEFAULTS.items():
+        parameters = inspect.signature(getattr(functions, name)).parameters.values()
+        assert told == {p.name: p.default for p in parameters if p.default is not p.empty}, name

@@ -248,16 +248,12 @@ class Migration:
 
         `show` wraps what is gone through, with a word for it, to tell how far it is.
         """
-        from workbench.checks.layers.verify import verify
-        from workbench.checks.probes import probed
+        from workbench.checks.prove import prove
 
-        given = self.mapping, self.convert()
-        found, self.references = verify(*given, samples, runtime, show, self.rules)
-        self.verification, self.probed = probed(
-            *given, found, self.references, runtime, thorough, show
-        )
-        self.verification = replace(self.verification, thorough=thorough)
-        return self.explained()
+        proof = prove(self, samples, runtime, thorough, show)
+        self.references, self.probed = proof.references, proof.probed
+        self.verification = proof.verification
+        return proof.verification
 
     def _groups_apart(self) -> Groups:
         """Which dynamic dimensions may have sizes of their own; Paddle is asked once."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
@@ -14,16 +13,32 @@ from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 
 Floats = tuple[float, ...]
+#: Defaults of the helper functions, as `targets.pytorch.functions` has them; importing them here
+#: would import torch, which loading a program does not need.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "anchor_boxes": {"offset": 0.5},
+    "decode_boxes": {"normalized": True, "axis": 0},
+    "distribute_fpn_proposals": {"pixel_offset": False},
+    "encode_boxes": {"normalized": True},
+    "generate_proposals": {"eta": 1.0, "pixel_offset": True},
+    "matrix_nms": {
+        "post_threshold": 0.0, "use_gaussian": False, "gaussian_sigma": 2.0,
+        "background_label": 0, "normalized": True,
+    },
+    "multiclass_nms": {
+        "rois_num": None, "normalized": True, "nms_eta": 1.0, "background_label": 0,
+    },
+    "prior_box": {"step": (0.0, 0.0), "offset": 0.5, "clip": False},
+    "yolo_box": {
+        "clip_bbox": True, "scale_x_y": 1.0, "iou_aware": False, "iou_aware_factor": 0.5,
+    },
+}  # fmt: skip
 
 
 def helper(name: str, *args: Any, **options: Any) -> Call:
     """A call of a helper function, without options that equal its defaults."""
-    from workbench.targets.pytorch import (
-        functions,  # imports torch, which loading a program does not need
-    )
-
-    defaults = inspect.signature(getattr(functions, name)).parameters
-    given = {key: value for key, value in options.items() if value != defaults[key].default}
+    usual = DEFAULTS[name]
+    given = {k: value for k, value in options.items() if k not in usual or value != usual[k]}
     return call(f"fn.{name}", *args, **given)
 
 
