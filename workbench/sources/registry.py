@@ -9,8 +9,10 @@ from workbench.core.errors import ModelFileError
 from workbench.core.program import Program
 from workbench.sources.interface import Source
 
-#: Module by name; each has a `SOURCE`. The first one takes what no other recognises.
+#: Module by name; each has a `SOURCE`.
 _MODULES = {"paddle": "workbench.sources.paddle.source"}
+#: The source that takes what no other recognises, and tells what is wrong with it.
+_FALLBACK = "paddle"
 _LOADED: dict[str, Source] = {}
 
 
@@ -34,7 +36,7 @@ def source_of(program: Program) -> Source:
 
 
 def recognised(model: Any) -> Source:
-    """The source for what a person gave: the first that recognises it, else the first of all."""
-    names = list(dict.fromkeys([*_MODULES, *_LOADED]))
-    sources = [source_named(name) for name in names]
-    return next((one for one in sources if one.recognises(model)), sources[0])
+    """The source for what a person gave."""
+    others = dict.fromkeys(name for name in (*_MODULES, *_LOADED) if name != _FALLBACK)
+    found = (one for one in map(source_named, others) if one.recognises(model))
+    return next(found, None) or source_named(_FALLBACK)
