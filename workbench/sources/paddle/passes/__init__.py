@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.core.errors import ModelFileError
+from workbench.conversion.passes import Pass, State, run_in_order
 from workbench.core.program import Program
 from workbench.sources.paddle.passes.branches import branches
 from workbench.sources.paddle.passes.control import control
@@ -20,39 +20,31 @@ from workbench.sources.paddle.passes.shape_arithmetic import shape_arithmetic
 from workbench.sources.paddle.passes.transposed_sizes import transposed_sizes
 from workbench.sources.paddle.passes.where_broadcast import where_broadcast
 
+_SIZES = (State.LISTS_APART, State.WRITTEN_ONCE, State.TRUE_SIZES)
+
 #: In the order in which they run.
 PASSES = (
-    lists,
-    transposed_sizes,
-    loop_sizes,
-    inplace,
-    identities,
-    branches,
-    where_broadcast,
-    shape_arithmetic,
-    no_ops,
-    control,
-    linear,
-    conv_bias,
-    one_dimension,
-    recurrent,
-    pads,
+    Pass(lists, ensures=(State.LISTS_APART,)),
+    Pass(transposed_sizes),
+    Pass(loop_sizes, ensures=(State.TRUE_SIZES,)),
+    Pass(inplace, (State.LISTS_APART,), (State.WRITTEN_ONCE,)),
+    Pass(identities, (State.WRITTEN_ONCE,)),
+    Pass(branches, (State.WRITTEN_ONCE,), (State.ONE_BRANCHING,)),
+    Pass(where_broadcast),
+    Pass(shape_arithmetic, _SIZES, (State.KNOWN_SIZES,)),
+    Pass(no_ops, (State.KNOWN_SIZES, State.WRITTEN_ONCE)),
+    Pass(control, (State.KNOWN_SIZES, State.ONE_BRANCHING), (State.TIDY_CONTROL,)),
+    Pass(linear, (State.WRITTEN_ONCE,)),
+    Pass(conv_bias, (State.WRITTEN_ONCE,)),
+    Pass(one_dimension, (State.LISTS_APART,)),
+    Pass(recurrent, (State.LISTS_APART,)),
+    Pass(pads, (State.WRITTEN_ONCE,)),
 )
 
 
 def run_passes(program: Program) -> Program:
-    """Run every pass in order.
+    """The program in the shape that rules expect, see `conversion.passes.State`.
 
-    Raises `ModelFileError` when one meets what no Paddle program has: an operator without an
-    operand that it must have, an attribute of another type.
+    Raises `ModelFileError` when the program does not hold together.
     """
-    for one in PASSES:
-        try:
-            program = one(program)
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(
-                f"{program.source or 'The program'} does not hold together: {one.__name__} failed "
-                f"on it ({type(error).__name__}: {error}).",
-                "Export the model again; if that does not help, please send us the file.",
-            ) from error
-    return program
+    return run_in_order(PASSES, program)
