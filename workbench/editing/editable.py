@@ -1,4 +1,7 @@
-"""The mapping as a person has it in hand: to read as a table, to edit, to save and to apply."""
+"""The mapping as a person has it in hand: to read as a table, to edit, to save and to apply.
+
+What edits imports torch, which loading a program does not need: so it is imported when called.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.mapping import Mapping
-from workbench.editing.edits import edit_row
-from workbench.editing.file import apply_edits, save_edits
-from workbench.editing.listing import mapping_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,14 +21,20 @@ class EditableMapping(Mapping):
 
     def edit(self, path: str, **changes: Any) -> EditableMapping:
         """Change one row; see `workbench.editing.edits.edit_row` for what can be changed."""
+        from workbench.editing.edits import edit_row
+
         return editable(edit_row(self, path, changes))
 
     def frame(self) -> pd.DataFrame:
         """The table as a pandas DataFrame, one line a row."""
+        from workbench.editing.listing import mapping_frame
+
         return mapping_frame(self)
 
     def save(self, path: str | Path) -> Path:
         """Write the edits to a small YAML file, atomically; see `apply`."""
+        from workbench.editing.file import save_edits
+
         return Path(save_edits(self, path))
 
     def apply(self, path: str | Path) -> EditableMapping:
@@ -36,6 +42,8 @@ class EditableMapping(Mapping):
 
         Raises `MappingError` when the file is not a mapping file or an edit does not fit.
         """
+        from workbench.editing.file import apply_edits
+
         return editable(apply_edits(self, path))
 
 
