@@ -202,3 +202,14 @@ def test_differences_of_tensors() -> None:
     assert tensor_difference(tensor * (1 + 1e-7), tensor) == ""
     assert "2 of 4 elements" in tensor_difference(-tensor, tensor)
     assert "1 of 2" in tensor_difference(torch.tensor([1, 2]), torch.tensor([1, 3]))
+
+
+def test_layers_draw_no_first_weights(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    def drawn(_: nn.Module) -> None:
+        raise AssertionError("first weights were drawn")
+
+    for kind in (nn.Conv2d, nn.Linear, nn.modules.batchnorm._NormBase):
+        monkeypatch.setattr(kind, "reset_parameters", drawn)
+    with wb.load(data / "digits_classifier") as migration:
+        kinds = {type(layer) for layer in migration.convert().modules()}
+    assert {nn.Conv2d, nn.Linear, nn.BatchNorm2d} <= kinds

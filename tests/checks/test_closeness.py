@@ -7,7 +7,15 @@ import math
 import pytest
 import torch
 
-from workbench.checks.values.closeness import EXACT, groups_of, judge, noise_by_group, unit_of
+from workbench.checks.rounding import closeness
+from workbench.checks.values.closeness import (
+    EXACT,
+    Known,
+    groups_of,
+    judge,
+    noise_by_group,
+    unit_of,
+)
 
 F32 = unit_of(torch.float32)
 
@@ -96,3 +104,13 @@ def test_noise_is_that_of_the_group() -> None:
     assert isinstance(noise, torch.Tensor)
     assert float(noise[1, 0]) == pytest.approx(64.0)
     assert float(noise[1, 1]) == pytest.approx(1e-7, rel=1e-3)
+
+
+def test_what_is_known_of_a_value_is_not_found_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs, known = torch.randn(100, generator=torch.Generator().manual_seed(1)), Known()
+    first = judge(theirs * 1.5, theirs, F32, known=known)
+    monkeypatch.setattr(closeness, "groups_of", None)
+    monkeypatch.setattr(closeness, "magnitude", None)
+    assert judge(theirs * 1.5, theirs, F32, known=known) == first
+    with pytest.raises(TypeError):
+        judge(theirs * 1.5, theirs, F32)

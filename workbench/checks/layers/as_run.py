@@ -17,7 +17,7 @@ from workbench.checks.layers.float64 import alone
 from workbench.checks.results.checks import Check
 from workbench.checks.rounding.judging import worst
 from workbench.checks.rounding.known import loose_unit
-from workbench.checks.values.closeness import groups_of, judge, noise_by_group, unit_of
+from workbench.checks.values.closeness import judge, noise_by_group, unit_of
 from workbench.checks.values.row_runner import Chain, RowRunner
 from workbench.checks.values.source_values import PaddleValues
 from workbench.core.mapping import Mapping, Row
@@ -96,14 +96,16 @@ class AsRun:
             return _UNCHECKED
         if not (theirs.is_floating_point() or theirs.is_complex()):
             return judge(ours, theirs, 0.0)
-        return judge(ours, theirs, unit_of(theirs.dtype), lambda: self._noise(value))
+        known = self.paddles.known(value, theirs)
+        return judge(ours, theirs, unit_of(theirs.dtype), lambda: self._noise(value), known)
 
     def _noise(self, value: Value) -> torch.Tensor | float:
         """What Paddle's own rounding allows each element; 0 where it is not known."""
         theirs, exact = self.paddles.get(value), self._exact(value)
-        if theirs is None or exact is None:
+        if theirs is None or exact is None or self.wide is None:
             return 0.0
-        return TIMES * noise_by_group(theirs, exact, groups_of(exact))
+        groups = self.wide.known(value, exact).groups(exact)
+        return TIMES * noise_by_group(theirs, exact, groups)
 
     def _exact(self, value: Value) -> torch.Tensor | None:
         """Paddle's value in float64, where it has the shape of the real one."""

@@ -132,7 +132,8 @@ class _Run:
         if theirs is None or not isinstance(ours, torch.Tensor):
             return _UNCHECKED
         unit = max(self._least(row), self.paddles.unit(value))
-        return judge(ours, theirs, unit, lambda: loose_shift(row, self.paddles))
+        known = self.paddles.known(value, theirs)
+        return judge(ours, theirs, unit, lambda: loose_shift(row, self.paddles), known)
 
     def _least(self, row: Row) -> float:
         """The relative error that every value of a row may have."""

@@ -15,7 +15,14 @@ import numpy as np
 import torch
 
 from workbench.checks.results.checks import Check
-from workbench.checks.results.statistics import ErrorStats, as_real, error_stats, quick_stats
+from workbench.checks.results.statistics import (
+    ErrorStats,
+    Magnitude,
+    as_real,
+    error_stats,
+    magnitude,
+    quick_stats,
+)
 
 #: What an element may be off when both sides computed in float64: rules that are right agree to
 #: about 1e-15, an epsilon that is wrong by 0.1 % stands at 1e-8 and above.
@@ -24,10 +31,8 @@ EXACT = 1e-9
 WRONG = 10.0
 #: Elements that are looked at to find the groups of a tensor.
 _SAMPLE = 1024
-#: Groups are this many powers of two apart.
-_GAP = 10.0
-#: Powers of two from here on overflow.
-_LARGEST = 1023.0
+#: The least of a group is this many times the largest of the next lower one.
+_GAP = 2.0**10
 #: What is this much smaller than other values of the tensor counts as nothing beside them (Paddle's
 #: softmax gives 1e-28 where a mask hides a place, torch's 0); numbers from `_MASK` on are masks,
 #: beside which nothing counts as small.
@@ -72,24 +77,49 @@ def groups_of(reference: torch.Tensor) -> Groups:
     flat = as_real(reference).flatten()
     step = max(1, flat.numel() // _SAMPLE)
     sample = flat[::step].abs().double().numpy()
-    sample = sample[(sample > 0) & np.isfinite(sample)]
+    sample = np.sort(sample[(sample > 0) & np.isfinite(sample)])
     if not sample.size:
         finite = flat[torch.isfinite(flat)].abs()
         largest = float(finite.max()) if finite.numel() else 0.0
         return Groups((0.0,), (largest,))
-    exponents = np.sort(np.minimum(np.log2(sample), _LARGEST))
-    cuts = np.flatnonzero(np.diff(exponents) > _GAP) + 1
-    parts = np.split(exponents, cuts)
-    edges = (0.0, *(float(2.0 ** (part[0] - _GAP / 2)) for part in parts[1:]))
+    cuts = np.flatnonzero(sample[1:] / _GAP > sample[:-1]) + 1
+    parts = np.split(sample, cuts) if cuts.size else [sample]
+    edges = (0.0, *(float(part[0]) / math.sqrt(_GAP) for part in parts[1:]))
     scales = [_typical(part) for part in parts]
     largest = max((scale for scale in scales if scale < _MASK), default=0.0)
     return Groups(edges, tuple(max(scale, _NOTHING * largest) for scale in scales))
 
 
-def _typical(exponents: np.ndarray) -> float:
-    """The root mean square of magnitudes given by their logarithms."""
-    top = float(exponents[-1])
-    return float(2.0**top * math.sqrt(np.mean(np.exp2(2 * (exponents - top)))))
+def _typical(magnitudes: np.ndarray) -> float:
+    """The root mean square of magnitudes in order; their squares may not overflow."""
+    top = float(magnitudes[-1])
+    shares = magnitudes / top
+    return top * math.sqrt(shares.dot(shares) / shares.size)
+
+
+class Known:
+    """What was found out about one tensor of Paddle's, each when it was first asked for.
+
+    The tensor is given by who asks, so that it need not stay in memory.
+    """
+
+    __slots__ = ("_groups", "_size")
+
+    def __init__(self) -> None:
+        self._groups: Groups | None = None
+        self._size: Magnitude | None = None
+
+    def size(self, tensor: torch.Tensor) -> Magnitude | None:
+        """How large it is; None when it is empty."""
+        if self._size is None and tensor.numel():
+            self._size = magnitude(tensor)
+        return self._size
+
+    def groups(self, tensor: torch.Tensor) -> Groups:
+        """Its elements by magnitude."""
+        if self._groups is None:
+            self._groups = groups_of(tensor)
+        return self._groups
 
 
 def judge(
@@ -97,22 +127,25 @@ def judge(
     theirs: torch.Tensor | None,
     unit: float,
     extra: Callable[[], torch.Tensor | float] = lambda: 0.0,
+    known: Known | None = None,
 ) -> Check:
     """Our value against Paddle's: each element within `unit` of its own terms, or `extra` more.
 
     Integers and booleans must be equal, NaN and infinities stand in the same places. The tolerance
     of the check is what the error may be at the element that uses most of its own. `extra` is asked
-    only where an element may need it.
+    only where an element may need it; `known` is what was found out about Paddle's value before.
     """
     if theirs is None or not isinstance(ours, torch.Tensor):
         return Check("unchecked")
     problem = misfit(ours, theirs)
     if problem:
         return Check("wrong", problem=problem)
-    error = quick_stats(ours, theirs) if unit == EXACT else error_stats(ours, theirs)
+    known = known or Known()
+    quick = unit == EXACT
+    error = quick_stats(ours, theirs) if quick else error_stats(ours, theirs, known.size(theirs))
     if not (ours.is_floating_point() or ours.is_complex()):
         return Check("exact" if error.exact else "wrong", error)
-    groups = groups_of(theirs)
+    groups = known.groups(theirs)
     least = unit * min(groups.scales)
     if error.exact:
         return Check("exact", error, least)

@@ -1,17 +1,19 @@
-"""Paddle's values of one set of inputs, as tensors; the last few are kept, with their magnitude."""
+"""Paddle's values of one set of inputs, as tensors; the last few are kept.
+
+What was found out about a value is kept as long as the run.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from workbench.checks.results.statistics import Magnitude, magnitude
-from workbench.checks.values.closeness import unit_of
+from workbench.checks.results.statistics import Magnitude
+from workbench.checks.values.closeness import Known, unit_of
 from workbench.core.program import Program
 from workbench.core.values import Value
 from workbench.sources.reference import Reference
@@ -30,13 +32,6 @@ def reference_tensor(reference: Reference, value: Value) -> torch.Tensor | None:
     return as_tensor(np.asarray(array), dtype, copy=False)
 
 
-@dataclass(slots=True)
-class _Kept:
-    tensor: torch.Tensor
-    version: int
-    size: Magnitude | None = None
-
-
 class PaddleValues:
     """Looks up what Paddle computed, and what the model's file stores."""
 
@@ -47,8 +42,9 @@ class PaddleValues:
         self._program = program
         self._numbers = numbers
         self._reference = reference
-        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._kept: OrderedDict[int, tuple[torch.Tensor, int]] = OrderedDict()
         self._bytes = 0
+        self._known: dict[int, Known] = {}
 
     def get(self, value: Value) -> torch.Tensor | None:
         """The value in the dtype that Paddle computed in; None when it is not known.
@@ -58,10 +54,10 @@ class PaddleValues:
         parameter = self._program.parameters.get(value.parameter)
         if parameter is not None:
             return as_tensor(parameter.load(), parameter.dtype, copy=False)
-        kept = self._find(value)
-        if kept is not None and value in self._numbers:
-            return kept.tensor.item()  # type: ignore[return-value]
-        return kept.tensor if kept else None
+        tensor = self._find(value)
+        if tensor is not None and value in self._numbers:
+            return tensor.item()  # type: ignore[return-value]
+        return tensor
 
     def beside(self, value: Value, ours: Any) -> torch.Tensor | None:
         """The value to compare ours with: rounded to bfloat16 where ours is and Paddle's is not.
@@ -87,29 +83,30 @@ class PaddleValues:
 
     def size(self, value: Value) -> Magnitude | None:
         """How large Paddle's value is; None when it is empty or not known."""
-        kept = self._find(value)
-        if kept is None or not kept.tensor.numel():
-            return None
-        if kept.size is None:
-            kept.size = magnitude(kept.tensor)
-        return kept.size
+        tensor = self._find(value)
+        return None if tensor is None else self.known(value, tensor).size(tensor)
 
-    def _find(self, value: Value) -> _Kept | None:
-        kept = self._kept.get(value.id)
-        if kept is not None and kept.tensor._version == kept.version:
+    def known(self, value: Value, tensor: torch.Tensor) -> Known:
+        """What is known of a tensor: the value as `get` gave it last, or one made of it."""
+        kept, _ = self._kept.get(value.id, (None, 0))
+        return self._known.setdefault(value.id, Known()) if kept is tensor else Known()
+
+    def _find(self, value: Value) -> torch.Tensor | None:
+        tensor, version = self._kept.get(value.id, (None, 0))
+        if tensor is not None and tensor._version == version:
             self._kept.move_to_end(value.id)
-            return kept
+            return tensor
         tensor = reference_tensor(self._reference, value)
         if tensor is None:
             return None
         self._drop(value.id)
-        self._kept[value.id] = made = _Kept(tensor, tensor._version)
+        self._kept[value.id] = tensor, tensor._version
         self._bytes += tensor.nbytes
         while self._bytes > KEPT_BYTES and len(self._kept) > 1:
             self._drop(next(iter(self._kept)))
-        return made
+        return tensor
 
     def _drop(self, key: int) -> None:
-        kept = self._kept.pop(key, None)
-        if kept is not None:
-            self._bytes -= kept.tensor.nbytes
+        tensor, _ = self._kept.pop(key, (None, 0))
+        if tensor is not None:
+            self._bytes -= tensor.nbytes

@@ -41,14 +41,24 @@ def build_layer(layer: Layer, weights: WeightStore, where: str = "") -> nn.Modul
 def _uninitialised(
     constructor: Callable[..., nn.Module], arguments: Mapping[str, Any]
 ) -> nn.Module:
-    if _takes_device(constructor):
-        return constructor(**arguments, device="meta")
-    return constructor(**arguments)
+    if not _takes_device(constructor):
+        return constructor(**arguments)
+    module = _blank(constructor)(**arguments, device="meta")
+    module.__class__ = constructor  # type: ignore[assignment]
+    return module
 
 
 @cache
 def _takes_device(constructor: Callable[..., nn.Module]) -> bool:
     return "device" in inspect.signature(constructor).parameters
+
+
+@cache
+def _blank(constructor: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    """A layer class that draws no first weights, which the model's own replace anyway."""
+    if not isinstance(constructor, type) or not hasattr(constructor, "reset_parameters"):
+        return constructor
+    return type(constructor.__name__, (constructor,), {"reset_parameters": lambda self: None})
 
 
 def _check_all_given(module: nn.Module, layer: Layer, where: str) -> None:
