@@ -60,7 +60,7 @@ def test_every_rule_has_a_case() -> None:
 def test_no_operator_has_two_rules() -> None:
     """The one that is imported last would win, and the other would be read in vain."""
     found: Counter[str] = Counter()
-    for path in sorted((TESTS.parent / "workbench" / "rules").glob("*.py")):
+    for path in sorted((TESTS.parent / "workbench" / "sources" / "paddle" / "rules").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("rule", "refuse"):
                 names = [one.value for one in node.args if isinstance(one, ast.Constant)]
@@ -97,7 +97,7 @@ def test_torchvision_is_imported_only_for_detection() -> None:
         "import sys, workbench as wb\n"
         "wb.load('data/digits_classifier').convert()\n"
         "assert 'torchvision' not in sys.modules and 'torch._dynamo' not in sys.modules\n"
-        "from workbench import functions\n"
+        "from workbench.targets.pytorch import functions\n"
         "assert all(callable(getattr(functions, name)) for name in functions.__all__)\n"
     )
     done = subprocess.run(

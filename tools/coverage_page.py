@@ -66,7 +66,7 @@ def main() -> None:
             first = rule.doc.split("\n")[0].replace("|", "\\|")
             state = "refused" if first.startswith("Not served") else "rule"
             place = (
-                f"`{rule.place.removeprefix('workbench/').partition(':')[0]}` "
+                f"`{rule.place.removeprefix('workbench/sources/paddle/').partition(':')[0]}` "
                 if state == "rule"
                 else ""
             )

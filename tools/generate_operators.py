@@ -1,4 +1,4 @@
-"""Generate workbench/operators.json from the headers of the installed Paddle.
+"""Generate workbench/sources/paddle/operators.json from the headers of the installed Paddle.
 
 The file lists, for every forward operator of the `pd_op` dialect, the names of its inputs and
 outputs in their order in a saved program, and its attributes. Saved programs hold inputs by
@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 
 HEADERS = ("pd_op.h", "manual_op.h", "control_flow_op.h")
-TARGET = Path(__file__).parents[1] / "workbench" / "operators.json"
+TARGET = Path(__file__).parents[1] / "workbench" / "sources" / "paddle" / "operators.json"
 GRADIENT = re.compile(r"_grad_?$|_grad_grad|_double_grad|_triple_grad|_xpu$|_sp$|_sr$|_sr_$|_sp_$")
 
 _CLASS = re.compile(r"^class\s+(?:\w+\s+)?\w+\s*: public pir::Op<", re.M)
