@@ -100,7 +100,7 @@ def _failure(part: fx.GraphModule | None, attempt: Attempt) -> Exception | None:
         return None
     try:
         attempt(part)
-    except Exception as error:  # noqa: BLE001 - exporters raise anything
+    except Exception as error:
         return error
     return None
 
