@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from workbench.core.calls import Call, Dtype, Layer, Permuted, Weight, calls_in, values_of
+from workbench.core.arguments import calls_in, map_argument, values_of
+from workbench.core.calls import Call, Layer, Permuted, Weight
 from workbench.core.errors import MappingError
 from workbench.core.integers import Symbol
 from workbench.core.program import Op, Parameter
 from workbench.core.values import Value
 from workbench.targets.pytorch import custom
 from workbench.targets.pytorch.modules import make_module
-from workbench.targets.pytorch.resolve import is_layer, torch_dtype
+from workbench.targets.pytorch.resolve import is_layer
 from workbench.targets.pytorch.signatures import Signature, signature_of
 
 _KEYS_BY_INPUT = {
@@ -153,15 +154,13 @@ def _make(
 
 def swap(call: Any, old: Call | Layer, new: Call | Layer) -> Any:
     """The call with one part of it replaced."""
-    if call is old or call is None:
+    return new if call is None else _swapped(call, old, new)
+
+
+def _swapped(argument: Any, old: Call | Layer, new: Call | Layer) -> Any:
+    if argument is old:
         return new
-    if isinstance(call, (Call, Layer)):
-        args = tuple(swap(item, old, new) if item is not None else None for item in call.args)
-        kwargs = {k: swap(v, old, new) if v is not None else None for k, v in call.kwargs.items()}
-        return replace(call, args=args, kwargs=kwargs)
-    if isinstance(call, (tuple, list)):
-        return type(call)(swap(item, old, new) if item is not None else None for item in call)
-    return call
+    return map_argument(argument, lambda part: _swapped(part, old, new))
 
 
 # --- arguments --------------------------------------------------------------------------------
@@ -262,14 +261,6 @@ def _buffers(module: nn.Module) -> list[tuple[str, Any]]:
         for key, tensor in module.named_buffers()
         if key in kept and not key.endswith("num_batches_tracked")
     ]
-
-
-def _literal(argument: Any) -> Any:
-    if isinstance(argument, Dtype):
-        return torch_dtype(argument.name)
-    if isinstance(argument, (tuple, list)):
-        return type(argument)(_literal(item) for item in argument)
-    return argument
 
 
 def _check_shape(target: str, key: str, weight: Weight, wanted: tuple[int, ...]) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core.calls import Call, Device, Dtype, Layer, values_of
+from workbench.core.arguments import values_of
+from workbench.core.calls import Call, Device, Dtype, Layer
 from workbench.core.integers import Count, Dim, IntOp, Item, Symbol, int_op
 from workbench.core.numbers import shortest
 from workbench.core.values import Value

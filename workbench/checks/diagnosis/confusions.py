@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from workbench.checks.diagnosis.weights import Candidate, swapped, weight_confusions
-from workbench.core.calls import Call, Dtype, Layer, calls_in
+from workbench.core.arguments import calls_in
+from workbench.core.calls import Call, Dtype, Layer
 from workbench.core.errors import MappingError
 from workbench.core.mapping import Mapping, Row
 from workbench.core.numbers import shortest

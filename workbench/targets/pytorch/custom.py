@@ -103,7 +103,7 @@ def digests() -> dict[str, str]:
 
 def used_in(call: Any) -> tuple[str, ...]:
     """The custom targets in a call, each once."""
-    from workbench.core.calls import calls_in
+    from workbench.core.arguments import calls_in
 
     found = (part.target for part in calls_in(call)) if call is not None else ()
     return tuple(dict.fromkeys(target for target in found if is_custom(target)))
