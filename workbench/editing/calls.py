@@ -19,7 +19,7 @@ from workbench.core.values import Value
 from workbench.targets.pytorch import custom
 from workbench.targets.pytorch.modules import make_module
 from workbench.targets.pytorch.resolve import is_layer
-from workbench.targets.pytorch.signatures import Signature, signature_of
+from workbench.targets.pytorch.signatures import Signature, signature_of, signature_or_open
 
 _KEYS_BY_INPUT = {
     "filter": "weight", "w": "weight", "weight": "weight", "scale": "weight", "y": "weight",
@@ -60,19 +60,12 @@ def slots(call: Call | Layer | None) -> list[Slot]:
 
 def positional_names(call: Call) -> list[str]:
     """A name for each positional argument: the signature's, else its number."""
-    told = _signature(call.target)
+    told = signature_or_open(call.target)
     names = ("self", *told.positional) if call.target.startswith(".") else told.positional
     if len(call.args) > len(names):  # x.permute(0, 2, 1): one argument, given in pieces
         names = names[:1]
     padded = (*names, *[""] * (len(call.args) - len(names)))
     return [name or str(place) for place, name in enumerate(padded[: len(call.args)])]
-
-
-def _signature(target: str) -> Signature:
-    try:
-        return signature_of(target)
-    except MappingError:  # a target of control flow, or one that only a rule may use
-        return Signature(target, open=True)
 
 
 def _is_data(value: Any) -> bool:
@@ -171,7 +164,7 @@ def with_arguments(call: Call | Layer | None, changes: Mapping[str, Any]) -> Cal
     main = main_call(call)
     if main is None:
         raise MappingError("the row has no target yet", "Give it one: edit(path, target='nn.…').")
-    told = _signature(main.target)
+    told = signature_or_open(main.target)
     problems = []
     for name, value in changes.items():
         problem = "" if name.isdigit() else told.problem(name, value)
