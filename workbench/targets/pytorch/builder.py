@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import operator
 from collections.abc import Callable, Container
 from dataclasses import replace
@@ -20,6 +19,7 @@ from workbench.core.mapping import Row, RowBlock
 from workbench.core.values import Value
 from workbench.targets.pytorch.control_flow import For, If, While
 from workbench.targets.pytorch.modules import build_layer
+from workbench.targets.pytorch.reserved import GRAPH
 from workbench.targets.pytorch.resolve import resolve, torch_dtype
 from workbench.targets.pytorch.weights import WeightStore
 
@@ -73,16 +73,12 @@ def raise_unsupported(mapping: RowMapping) -> None:
     )
 
 
-#: Names that mean something in the code that torch.fx writes.
-_TAKEN = {"self", "torch", "operator", "math", "inf", "nan", "device", *dir(builtins)}
-
-
 def _argument_name(label: str, taken: Container[str]) -> str:
     """An argument of `forward`, named like an input."""
     name = folded(label).strip("_") or "value"
     name = candidate = name if is_plain(name) else folded(f"v{name}")
     count = 0
-    while candidate in taken or candidate in _TAKEN:
+    while candidate in taken or candidate in GRAPH:
         count += 1
         candidate = f"{name}_{count}"
     return candidate
