@@ -14,7 +14,8 @@ from tests.oracle.case import Case, case, f32
 from workbench.app.migration import Migration
 from workbench.checks.diagnosis import diagnose_all
 from workbench.checks.diagnosis.confusions import confusions
-from workbench.core.calls import Call, Dtype, Layer, calls_in
+from workbench.core.arguments import calls_in
+from workbench.core.calls import Call, Dtype, Layer
 from workbench.editing.calls import main_call, swap
 
 Open = Callable[[Case], Migration]

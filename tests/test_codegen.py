@@ -75,7 +75,7 @@ def test_blocks_of_one_kind_share_a_class(data: Path) -> None:
 
 def write(call: Call) -> str:
     names = {1: "a", 2: "b", 3: "c"}
-    return Expressions(lambda value: names[value.id], lambda _: "self.layer").call(call)
+    return Expressions(lambda value: names[value.id], lambda _: "self.layer").write(call)
 
 
 A, B, C = (Value(number, (2,), "float32") for number in (1, 2, 3))

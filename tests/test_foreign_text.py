@@ -28,13 +28,13 @@ from workbench.targets.pytorch.codegen.expressions import literal
 from workbench.targets.pytorch.codegen.layout import wrap
 from workbench.targets.pytorch.codegen.source import generate
 from workbench.targets.pytorch.codegen.text import (
-    RESERVED,
     comment,
     docstring,
     printable,
     quoted,
     variable,
 )
+from workbench.targets.pytorch.reserved import GRAPH, SOURCE, VARIABLES
 
 #: Names and texts that would run, break out, be folded, or hide something.
 NASTY = [
@@ -158,7 +158,7 @@ def test_a_variable_is_a_name_of_its_own(text: str, taken: set[str]) -> None:
     for name in (variable(text, taken), variable(snake(text), taken)):
         assert is_plain(name)
         assert name not in taken
-        assert name not in RESERVED
+        assert name not in VARIABLES
         (node,) = ast.parse(name).body
         assert node.value.id == name  # type: ignore[attr-defined]
 
@@ -196,3 +196,9 @@ def test_what_is_no_constant_is_refused(value: object) -> None:
 def test_attributes_of_every_module_are_known() -> None:
     found = dir(fx.GraphModule(nn.Module(), fx.Graph()))
     assert {name for name in found if not name.startswith("__")} <= MODULE_ATTRIBUTES
+
+
+def test_no_variable_hides_a_helper_that_is_imported_late() -> None:
+    assert {"box_iou", "greedy_nms", "softmax", "math", "_tie"} <= VARIABLES
+    assert SOURCE < VARIABLES
+    assert VARIABLES | {"inf", "nan", "device"} > GRAPH

@@ -84,7 +84,7 @@ def test_a_verification_adds_its_columns() -> None:
     check = Check("wrong", error, 1e-6)
     layer = LayerCheck("head.fc", ("linear",), "nn.Linear", (1, 4), "float32", check, check)
     told = Verification((Run((), (layer,), ()),))
-    frame = mapping_frame(classifier(), told).set_index("path")
+    frame = mapping_frame(classifier(), told.frame()).set_index("path")
     assert frame.loc["head.fc"]["alone_max_abs"] == 1e-3
     assert frame.loc["head.fc"]["verdict"] == "wrong"
     assert len(frame) == len(classifier())

@@ -84,7 +84,7 @@ def test_what_files_keep_reads_back(argument: Any) -> None:
         ("pair[1]", "input"),
         ('input["image"]', "x"),
         ("input[0]", "input[0]"),
-        ("x[:, 1:2, ..., -1]", "x[:, 1:2, Ellipsis, -1]"),
+        ("x[:, 1:2, ..., -1]", "x[:, 1:2, ..., -1]"),
         ("x[None]", "x[None]"),
         ("-x", "-x"),
         ("x + 1", "x + 1"),
@@ -123,4 +123,15 @@ def test_values_of_other_rows_are_named_by_path() -> None:
 )  # fmt: skip
 def test_refusals(text: str) -> None:
     with pytest.raises((ValueError, MappingError)):
+        parse(text, NAMES)
+
+
+@pytest.mark.parametrize("text", ["x << 2", "~x", "x & input", "x[..., 0]", "(x ** 2) * (-1)"])
+def test_operators_are_written_as_such(text: str) -> None:
+    assert show(parse(text, NAMES), NAMES) == text
+
+
+@pytest.mark.parametrize("text", ["1 & 2", "1 << 3", "x.shape[0] / 2", "x.shape[0] ** 2"])
+def test_operators_that_numbers_do_not_have(text: str) -> None:
+    with pytest.raises(ValueError, match=r"tensor|whole numbers"):
         parse(text, NAMES)

@@ -48,69 +48,111 @@ def _parser() -> argparse.ArgumentParser:
         description="Migrate a PaddlePaddle model to PyTorch and prove the result.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add in (_add_inspect, _add_migrate, _add_verify, _add_report, _add_export, _add_benchmark):
+        add(commands)
+    return parser
 
-    def command(name: str, run: Any, told: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=told, description=told)
-        added.add_argument("model", help="folder, inference.json, .pdmodel, or path prefix")
-        added.add_argument("--names", help=".pdparams file that names the layers")
-        added.set_defaults(run=run)
-        return added
 
-    command("inspect", _inspect, "Show inputs, outputs, operators with and without a rule, scopes.")
-    migrate = command("migrate", _migrate, "Convert, verify, and write the bundle and the report.")
-    migrate.add_argument("--out", required=True, help="folder for the bundle")
-    verify = command("verify", _verify, "Compare every layer with Paddle; or check a bundle.")
-    verify.add_argument("--layers", action="store_true", help="print a line for every layer")
-    verify.add_argument("--scopes", action="store_true", help="also check blocks of layers")
-    verify.add_argument(
+def _command(commands: Any, name: str, run: Any, told: str) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(name, help=told, description=told)
+    added.add_argument("model", help="folder, inference.json, .pdmodel, or path prefix")
+    added.add_argument("--names", help=".pdparams file that names the layers")
+    added.set_defaults(run=run)
+    return added
+
+
+def _add_inspect(commands: Any) -> None:
+    told = "Show inputs, outputs, operators with and without a rule, scopes."
+    _command(commands, "inspect", _inspect, told)
+
+
+def _add_migrate(commands: Any) -> None:
+    told = "Convert, verify, and write the bundle and the report."
+    command = _command(commands, "migrate", _migrate, told)
+    command.add_argument("--out", required=True, help="folder for the bundle")
+    for options in (_take_inputs, _take_checks, _take_code, _take_report, _take_formats):
+        options(command)
+
+
+def _add_verify(commands: Any) -> None:
+    told = "Compare every layer with Paddle; or check a bundle."
+    command = _command(commands, "verify", _verify, told)
+    command.add_argument("--layers", action="store_true", help="print a line for every layer")
+    command.add_argument("--scopes", action="store_true", help="also check blocks of layers")
+    command.add_argument(
         "--precision", choices=("tf32", "bfloat16", "float16"),
         help="also tell what tensor cores in this format make of the model",
     )  # fmt: skip
-    verify.add_argument("--save", metavar="FILE", help="keep the result as JSON")
-    report = command("report", _report, "Verify and write the HTML report only.")
-    report.add_argument("--out", default="report.html", help="HTML file (default: report.html)")
-    export = command("export", _export, "Write the bundle only.")
-    export.add_argument("--out", required=True, help="folder for the bundle")
-    benchmark = command("benchmark", _benchmark, "Time loading, conversion and a forward pass.")
-    benchmark.add_argument("--repeat", type=int, default=10, help="timed forward passes")
-    for one in (migrate, verify, report, export, benchmark):
-        one.add_argument("--inputs", help=".npz with one array per input")
-        one.add_argument("--mapping", help="mapping.yaml with edits to apply")
-    for one in (migrate, verify, report):
-        one.add_argument("--task", metavar="FOLDER", help="samples.npz or images for both models")
-        one.add_argument("--compare", metavar="FILE", help="tell what changed since a saved result")
-        one.add_argument("--answer", metavar="FILE.py:NAME", help="function: outputs to answers")
-        one.add_argument(
-            "--thorough", action="store_true",
-            help="verify with odd sizes, large, negative and equal values, padding, more seeds",
-        )  # fmt: skip
-        one.add_argument("--gradients", action="store_true", help="compare gradients too")
-        one.add_argument("--training", action="store_true", help="compare a few training steps too")
-        one.add_argument(
-            "--batch-norm", choices=("stored", "train"), default="stored",
-            help="statistics in --gradients and --training: as exported, or of the batch",
-        )  # fmt: skip
-    for one in (migrate, verify, report, export, benchmark):
-        one.add_argument(
-            "--code",
-            metavar="FILE.py",
-            help="own code: its migrate(m) is called after loading",
-        )
-        one.add_argument(
-            "--rewrite", action="append", default=[], metavar="NAME",
-            help="put a faster call of torch in place of several rows, as inspect offers",
-        )  # fmt: skip
-    for one in (migrate, report):
-        one.add_argument("--benchmark", action="store_true", help="time both frameworks too")
-        one.add_argument(
-            "--lang", choices=("en", "zh"), default="en", help="language of the report"
-        )
-    for one in (migrate, export):
-        one.add_argument(
-            "--format", action="append", default=[], metavar="NAME",
-            help="also write pt2, torchscript or onnx; may be repeated",
-        )  # fmt: skip
-    return parser
+    command.add_argument("--save", metavar="FILE", help="keep the result as JSON")
+    for options in (_take_inputs, _take_checks, _take_code):
+        options(command)
+
+
+def _add_report(commands: Any) -> None:
+    command = _command(commands, "report", _report, "Verify and write the HTML report only.")
+    command.add_argument("--out", default="report.html", help="HTML file (default: report.html)")
+    for options in (_take_inputs, _take_checks, _take_code, _take_report):
+        options(command)
+
+
+def _add_export(commands: Any) -> None:
+    command = _command(commands, "export", _export, "Write the bundle only.")
+    command.add_argument("--out", required=True, help="folder for the bundle")
+    for options in (_take_inputs, _take_code, _take_formats):
+        options(command)
+
+
+def _add_benchmark(commands: Any) -> None:
+    told = "Time loading, conversion and a forward pass."
+    command = _command(commands, "benchmark", _benchmark, told)
+    command.add_argument("--repeat", type=int, default=10, help="timed forward passes")
+    for options in (_take_inputs, _take_code):
+        options(command)
+
+
+def _take_inputs(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--inputs", help=".npz with one array per input")
+    command.add_argument("--mapping", help="mapping.yaml with edits to apply")
+
+
+def _take_checks(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--task", metavar="FOLDER", help="samples.npz or images for both models")
+    command.add_argument("--compare", metavar="FILE", help="tell what changed since a saved result")
+    command.add_argument("--answer", metavar="FILE.py:NAME", help="function: outputs to answers")
+    command.add_argument(
+        "--thorough", action="store_true",
+        help="verify with odd sizes, large, negative and equal values, padding, more seeds",
+    )  # fmt: skip
+    command.add_argument("--gradients", action="store_true", help="compare gradients too")
+    command.add_argument("--training", action="store_true", help="compare a few training steps too")
+    command.add_argument(
+        "--batch-norm", choices=("stored", "train"), default="stored",
+        help="statistics in --gradients and --training: as exported, or of the batch",
+    )  # fmt: skip
+
+
+def _take_code(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--code", metavar="FILE.py", help="own code: its migrate(m) is called after loading"
+    )
+    command.add_argument(
+        "--rewrite", action="append", default=[], metavar="NAME",
+        help="put a faster call of torch in place of several rows, as inspect offers",
+    )  # fmt: skip
+
+
+def _take_report(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--benchmark", action="store_true", help="time both frameworks too")
+    command.add_argument(
+        "--lang", choices=("en", "zh"), default="en", help="language of the report"
+    )
+
+
+def _take_formats(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--format", action="append", default=[], metavar="NAME",
+        help="also write pt2, torchscript or onnx; may be repeated",
+    )  # fmt: skip
 
 
 def _load(options: argparse.Namespace) -> Migration:

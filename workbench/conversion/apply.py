@@ -10,7 +10,8 @@ from workbench.conversion.context import BY_HAND, Context
 from workbench.conversion.names import Namer
 from workbench.conversion.placement import place
 from workbench.conversion.rewrite import producers
-from workbench.core.calls import Call, Dtype, Layer, Result, Weight, calls_in
+from workbench.core.arguments import calls_in
+from workbench.core.calls import Call, Dtype, Layer, Result, Weight
 from workbench.core.dtypes import is_float, is_integer
 from workbench.core.errors import UnsupportedOp
 from workbench.core.mapping import Mapping, Row, RowBlock

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from workbench.core.calls import Call, Device, Layer, calls_in
+from workbench.core.arguments import calls_in, map_argument
+from workbench.core.calls import Call, Device, Layer
 from workbench.core.mapping import Row, RowBlock
 from workbench.core.values import ARRAY, LIST, Value
 
@@ -109,14 +110,7 @@ def _needs_device(call: Call | Layer) -> bool:
 
 def _with_device(argument: Any, device: Device) -> Any:
     """A call, and every call in its arguments, with the device where it is needed."""
-    if isinstance(argument, Call):
-        kwargs = {key: _with_device(value, device) for key, value in argument.kwargs.items()}
-        if _needs_device(argument):
-            kwargs["device"] = device
-        args = tuple(_with_device(item, device) for item in argument.args)
-        return Call(argument.target, args, kwargs)
-    if isinstance(argument, Layer):
-        return replace(argument, args=_with_device(argument.args, device))
-    if isinstance(argument, (tuple, list)):
-        return type(argument)(_with_device(item, device) for item in argument)
-    return argument
+    made = map_argument(argument, lambda part: _with_device(part, device))
+    if isinstance(made, Call) and _needs_device(made):
+        return replace(made, kwargs={**made.kwargs, "device": device})
+    return made

@@ -16,14 +16,13 @@ nested calls, and tuples or lists of those.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
-from workbench.core.integers import Symbol, values_in
 from workbench.core.values import Value
 
 
@@ -315,38 +314,3 @@ class Weight:
         if self.final_shape != self.shape:
             steps += f" {self.shape} → {self.final_shape}"
         return steps
-
-
-def values_of(argument: Any) -> Iterator[Value]:
-    """Every program value that an argument, call or layer reads."""
-    if isinstance(argument, Value):
-        yield argument
-    elif isinstance(argument, Symbol):
-        yield from values_in(argument)
-    elif isinstance(argument, Device):
-        yield argument.value
-    elif isinstance(argument, (Call, Layer)):
-        yield from values_of(argument.args)
-        yield from values_of(tuple(argument.kwargs.values()))
-    elif isinstance(argument, Result):
-        yield from values_of(argument.call)
-    elif isinstance(argument, slice):
-        yield from values_of((argument.start, argument.stop, argument.step))
-    elif isinstance(argument, (tuple, list)):
-        for item in argument:
-            yield from values_of(item)
-    elif isinstance(argument, dict):
-        yield from values_of(tuple(argument.values()))
-
-
-def calls_in(argument: Any) -> Iterator[Call | Layer]:
-    """A call and every call nested in its arguments, inner first."""
-    if isinstance(argument, (Call, Layer)):
-        yield from calls_in(argument.args)
-        yield from calls_in(tuple(argument.kwargs.values()))
-        yield argument
-    elif isinstance(argument, (tuple, list)):
-        for item in argument:
-            yield from calls_in(item)
-    elif isinstance(argument, slice):
-        yield from calls_in((argument.start, argument.stop, argument.step))

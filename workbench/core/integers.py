@@ -7,7 +7,6 @@ computes shapes with Python integers: it then traces, exports and reads as a per
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -152,37 +151,6 @@ class Known:
     def items(self) -> list[Any]:
         """The elements in row-major order."""
         return list(self.array.flat)
-
-
-def values_in(expression: Any) -> list[Value]:
-    """The values that a symbolic integer reads."""
-    if isinstance(expression, (Dim, Item, Count)):
-        return [expression.value]
-    if isinstance(expression, IntOp):
-        return values_in(expression.left) + values_in(expression.right)
-    return []
-
-
-def replaced(array: np.ndarray, table: Mapping[Value, Value]) -> np.ndarray:
-    """The elements with values replaced inside symbolic integers."""
-    changed = np.empty_like(array)
-    for position, item in np.ndenumerate(array):
-        changed[position] = replaced_in(item, table)
-    return changed
-
-
-def replaced_in(expression: Any, table: Mapping[Value, Value]) -> Any:
-    """A symbolic integer with values replaced; numbers as they are."""
-    if isinstance(expression, Dim):
-        return Dim(table.get(expression.value, expression.value), expression.axis)
-    if isinstance(expression, Item):
-        return Item(table.get(expression.value, expression.value), expression.index)
-    if isinstance(expression, Count):
-        return Count(table.get(expression.value, expression.value))
-    if isinstance(expression, IntOp):
-        left, right = replaced_in(expression.left, table), replaced_in(expression.right, table)
-        return IntOp(expression.op, left, right)
-    return expression
 
 
 def _reads_item(expression: Any) -> bool:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workbench.core import shown
-from workbench.core.calls import Call, Layer, Trait, Weight, calls_in, values_of
+from workbench.core.arguments import calls_in, values_of
+from workbench.core.calls import Call, Layer, Trait, Weight
 from workbench.core.program import Op, Program
 from workbench.core.values import Value
 

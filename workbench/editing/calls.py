@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from workbench.core.calls import Call, Dtype, Layer, Permuted, Weight, calls_in, values_of
+from workbench.core.arguments import calls_in, map_argument, values_of
+from workbench.core.calls import Call, Layer, Permuted, Weight
 from workbench.core.errors import MappingError
 from workbench.core.integers import Symbol
 from workbench.core.program import Op, Parameter
 from workbench.core.values import Value
 from workbench.targets.pytorch import custom
 from workbench.targets.pytorch.modules import make_module
-from workbench.targets.pytorch.resolve import is_layer, torch_dtype
-from workbench.targets.pytorch.signatures import Signature, signature_of
+from workbench.targets.pytorch.resolve import is_layer
+from workbench.targets.pytorch.signatures import Signature, signature_of, signature_or_open
 
 _KEYS_BY_INPUT = {
     "filter": "weight", "w": "weight", "weight": "weight", "scale": "weight", "y": "weight",
@@ -59,19 +60,12 @@ def slots(call: Call | Layer | None) -> list[Slot]:
 
 def positional_names(call: Call) -> list[str]:
     """A name for each positional argument: the signature's, else its number."""
-    told = _signature(call.target)
+    told = signature_or_open(call.target)
     names = ("self", *told.positional) if call.target.startswith(".") else told.positional
     if len(call.args) > len(names):  # x.permute(0, 2, 1): one argument, given in pieces
         names = names[:1]
     padded = (*names, *[""] * (len(call.args) - len(names)))
     return [name or str(place) for place, name in enumerate(padded[: len(call.args)])]
-
-
-def _signature(target: str) -> Signature:
-    try:
-        return signature_of(target)
-    except MappingError:  # a target of control flow, or one that only a rule may use
-        return Signature(target, open=True)
 
 
 def _is_data(value: Any) -> bool:
@@ -153,15 +147,13 @@ def _make(
 
 def swap(call: Any, old: Call | Layer, new: Call | Layer) -> Any:
     """The call with one part of it replaced."""
-    if call is old or call is None:
+    return new if call is None else _swapped(call, old, new)
+
+
+def _swapped(argument: Any, old: Call | Layer, new: Call | Layer) -> Any:
+    if argument is old:
         return new
-    if isinstance(call, (Call, Layer)):
-        args = tuple(swap(item, old, new) if item is not None else None for item in call.args)
-        kwargs = {k: swap(v, old, new) if v is not None else None for k, v in call.kwargs.items()}
-        return replace(call, args=args, kwargs=kwargs)
-    if isinstance(call, (tuple, list)):
-        return type(call)(swap(item, old, new) if item is not None else None for item in call)
-    return call
+    return map_argument(argument, lambda part: _swapped(part, old, new))
 
 
 # --- arguments --------------------------------------------------------------------------------
@@ -172,7 +164,7 @@ def with_arguments(call: Call | Layer | None, changes: Mapping[str, Any]) -> Cal
     main = main_call(call)
     if main is None:
         raise MappingError("the row has no target yet", "Give it one: edit(path, target='nn.…').")
-    told = _signature(main.target)
+    told = signature_or_open(main.target)
     problems = []
     for name, value in changes.items():
         problem = "" if name.isdigit() else told.problem(name, value)
@@ -262,14 +254,6 @@ def _buffers(module: nn.Module) -> list[tuple[str, Any]]:
         for key, tensor in module.named_buffers()
         if key in kept and not key.endswith("num_batches_tracked")
     ]
-
-
-def _literal(argument: Any) -> Any:
-    if isinstance(argument, Dtype):
-        return torch_dtype(argument.name)
-    if isinstance(argument, (tuple, list)):
-        return type(argument)(_literal(item) for item in argument)
-    return argument
 
 
 def _check_shape(target: str, key: str, weight: Weight, wanted: tuple[int, ...]) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from workbench.core.calls import Layer
-from workbench.core.errors import MappingError
+from workbench.core.calls import Call, Layer
 from workbench.core.mapping import Mapping, Row
 from workbench.core.values import Value
 from workbench.editing.calls import Slot, main_call, slots
-from workbench.editing.names import Names
+from workbench.editing.names import Labels, Names
 from workbench.editing.notation import show
-from workbench.targets.pytorch.signatures import signature_of
+from workbench.targets.pytorch.signatures import Signature, signature_or_open
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +21,7 @@ COLUMNS = (
     "path", "scope", "ops", "inputs", "outputs", "target", "arguments", "weights", "note", "status",
     "rule",
 )  # fmt: skip
-_LONGEST = 200
+_LONGEST = 201
 
 
 def mapping_frame(mapping: Mapping, checks: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -84,32 +83,30 @@ def shape_text(value: Value) -> str:
 def shown_slots(row: Row) -> list[Slot]:
     """The arguments of a row that say something: neither tensors nor torch's own defaults."""
     main = main_call(row.call)
-    if main is None or row.blocks:
+    if main is None or row.blocks or row.is_parameter:
         return []
-    try:
-        told = signature_of(main.target) if not row.is_parameter else None
-    except MappingError:
-        told = None
-    found = []
-    for slot in slots(main):
-        argument = told[slot.name] if told else None
-        usual = (
-            argument is not None and not argument.required and _same(argument.default, slot.value)
-        )
-        if not slot.is_data and not usual:
-            found.append(slot)
-    return found
+    told = signature_or_open(main.target)
+    return [slot for slot in slots(main) if not slot.is_data and not _is_usual(told, slot)]
+
+
+def _is_usual(told: Signature, slot: Slot) -> bool:
+    argument = told[slot.name]
+    return argument is not None and argument.is_default(slot.value)
 
 
 def arguments_text(mapping: Mapping, row: Row) -> str:
     """The arguments of a row as in source code, without those that equal torch's default."""
     names = Names(mapping, row)
-    parts = []
+    texts = []
     for slot in shown_slots(row):
-        text = show(slot.value, names)
-        text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-        parts.append(text if slot.name.isdigit() else f"{slot.name}={text}")
-    return ", ".join(parts)
+        text = shortened(show(slot.value, names), _LONGEST)
+        texts.append(text if slot.name.isdigit() else f"{slot.name}={text}")
+    return ", ".join(texts)
+
+
+def shortened(text: str, length: int) -> str:
+    """The text, or what fits of it and `…`."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def weights_text(row: Row) -> str:
@@ -127,23 +124,36 @@ def call_text(mapping: Mapping, row: Row) -> str:
     names = Names(mapping, row)
     if row.is_parameter:
         return f"self.{row.path} = {row.target}(…)"
-    if row.call is None:
-        return ""
     if isinstance(row.call, Layer):
-        inputs = ", ".join(show(value, names) for value in row.call.args)
+        inputs = show(list(row.call.args), names)[1:-1]
         return f"{row.call.target}({arguments_text(mapping, row)})({inputs})"
-    return show(row.call, names)
+    return show(row.call, names) if row.call is not None else ""
 
 
-def _same(default: Any, given: Any) -> bool:
-    """Equal for torch: `[1, 1]`, `(1, 1)` and `1` are one stride."""
-    if type(default) is type(given) or (default is None) == (given is None):
-        default, given = (_flat(value) for value in (default, given))
-        return bool(type(default) is type(given) and default == given)
-    return False
+def brief_text(mapping: Mapping, row: Row) -> str:
+    """What a row becomes, as short as it can be said: a layer without its inputs, no defaults."""
+    if row.call is None or row.is_parameter or row.target.startswith("control."):
+        return row.target
+    names = Labels(mapping, row)
+    if row.layer is not None:
+        return f"{row.target}({_brief_arguments(row.layer, names)})"
+    told = signature_or_open(row.target)
+    kept = {
+        slot.name: slot.value
+        for slot in slots(row.call)
+        if isinstance(slot.place, str) and not _is_usual(told, slot)
+    }
+    return show(Call(row.target, row.call.args, kept), names)
 
 
-def _flat(value: Any) -> Any:
-    if isinstance(value, (tuple, list)):
-        return value[0] if value and all(item == value[0] for item in value) else tuple(value)
-    return value
+def _brief_arguments(layer: Layer, names: Names) -> str:
+    """Leading required arguments by place, others by name, defaults left out."""
+    told = signature_or_open(layer.target)
+    named = {slot.name: slot for slot in slots(layer)}
+    texts = []
+    for argument in told.arguments:
+        if not argument.required or argument.name not in named:
+            break
+        texts.append(show(named.pop(argument.name).value, names))
+    texts += [f"{n}={show(s.value, names)}" for n, s in named.items() if not _is_usual(told, s)]
+    return ", ".join(texts)

@@ -70,6 +70,14 @@ class Names:
                 yield value, f"row[{value_key(path if number == 0 else (path, number))}]"
 
 
+class Labels(Names):
+    """Values of other rows by their label: cheap, and short enough for a report."""
+
+    def text(self, value: Value) -> str:
+        """The name of the row's operand, else the label of the value."""
+        return next((text for text, operand in self._operands() if operand == value), value.label)
+
+
 def original_path(row: Row) -> str:
     """The path that the rules gave the row, which a rename does not change."""
     original = getattr(row.edited, "original", None)

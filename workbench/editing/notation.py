@@ -14,27 +14,25 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core.calls import Call, Device, Dtype, Layer, values_of
-from workbench.core.integers import Count, Dim, IntOp, Item, Symbol, int_op
+from workbench.core.arguments import values_of
+from workbench.core.calls import Call, Device, Dtype, Layer
+from workbench.core.integers import Dim, Item, Symbol, int_op
 from workbench.core.numbers import shortest
 from workbench.core.values import Value
 from workbench.editing.choices import check_target
 from workbench.editing.names import Names
 from workbench.targets.pytorch.resolve import torch_dtype
+from workbench.targets.pytorch.writing import ATOM, INFIX, Writer
 
-_INFIX = {
-    "operator.add": "+", "operator.sub": "-", "operator.mul": "*", "operator.truediv": "/",
-    "operator.floordiv": "//", "operator.mod": "%", "operator.pow": "**", "operator.matmul": "@",
-    "operator.lt": "<", "operator.le": "<=", "operator.gt": ">", "operator.ge": ">=",
-    "operator.eq": "==", "operator.ne": "!=", "operator.and_": "&", "operator.or_": "|",
-    "operator.xor": "^",
-}  # fmt: skip
 _AST_OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
     ast.Pow: "**", ast.MatMult: "@", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
     ast.Eq: "==", ast.NotEq: "!=", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
+    ast.LShift: "<<", ast.RShift: ">>",
 }  # fmt: skip
-_TARGETS = {sign: target for target, sign in _INFIX.items()}
+_TARGETS = {sign: target for target, (sign, _) in INFIX.items()}
+#: Operators that only tensors have here.
+_OF_TENSORS = {"@", "&", "|", "^", "<<", ">>"}
 _TORCH_DTYPES = {str(torch_dtype(name)): name for name in (
     "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64",
     "complex64", "complex128",
@@ -58,82 +56,34 @@ def short_float(number: float) -> str:
 
 def show(argument: Any, names: Names) -> str:
     """An argument as text that `parse` reads back."""
-    if isinstance(argument, float):
-        return short_float(argument)
-    if isinstance(argument, Dtype):
-        return str(torch_dtype(argument.name))
-    if isinstance(argument, Value):
-        return names.text(argument)
-    if isinstance(argument, Device):
-        return f"{names.text(argument.value)}.device"
-    if isinstance(argument, Symbol):
-        return _show_symbol(argument, names)
-    if isinstance(argument, Call):
-        return _show_call(argument, names)
-    if isinstance(argument, Layer):
-        given = [f"{key}={show(value, names)}" for key, value in argument.arguments.items()]
-        return f"{argument.target}({', '.join(given)})({_listed(argument.args, names)})"
-    if isinstance(argument, slice):
-        return f"slice({_listed((argument.start, argument.stop, argument.step), names)})"
-    if isinstance(argument, list):
-        return f"[{_listed(argument, names)}]"
-    if isinstance(argument, tuple):
-        return f"({_listed(argument, names)}{',' if len(argument) == 1 else ''})"
-    return repr(argument.item() if isinstance(argument, np.generic) else argument)
+    return _Notation(names).write(argument)
 
 
-def _listed(items: Any, names: Names) -> str:
-    return ", ".join(show(item, names) for item in items)
+class _Notation(Writer):
+    """Arguments as people write them; whatever is composed stands in brackets."""
 
+    def __init__(self, names: Names) -> None:
+        self.names = names
 
-def _show_symbol(symbol: Symbol, names: Names) -> str:
-    if isinstance(symbol, Dim):
-        return f"{names.text(symbol.value)}.shape[{symbol.axis}]"
-    if isinstance(symbol, Count):
-        return names.text(symbol.value)
-    if isinstance(symbol, Item):
-        return f"int({names.text(symbol.value)}[{symbol.index}])"
-    assert isinstance(symbol, IntOp)
-    if symbol.op in ("min", "max"):
-        return f"{symbol.op}({_listed((symbol.left, symbol.right), names)})"
-    return _infix(symbol.op, symbol.left, symbol.right, names)
+    def leveled(self, argument: Any) -> tuple[str, int]:
+        text, level = super().leveled(argument)
+        return text, level if level == ATOM else 0
 
+    def value(self, value: Value) -> str:
+        return self.names.text(value)
 
-def _infix(sign: str, left: Any, right: Any, names: Names) -> str:
-    return f"{_operand(left, names)} {sign} {_operand(right, names)}"
+    def constant(self, constant: Any) -> str:
+        if isinstance(constant, float):
+            return short_float(constant)
+        if isinstance(constant, Dtype):
+            return str(torch_dtype(constant.name))
+        return repr(constant.item() if isinstance(constant, np.generic) else constant)
 
+    def layer(self, layer: Layer) -> str:
+        return f"{layer.target}({self.arguments((), layer.arguments)})"
 
-def _operand(side: Any, names: Names) -> str:
-    text = show(side, names)
-    composed = isinstance(side, IntOp) and side.op not in ("min", "max")
-    infix = isinstance(side, Call) and side.target in (*_INFIX, "operator.neg")
-    negative = isinstance(side, (int, float)) and text.startswith("-")
-    return f"({text})" if composed or infix or negative else text
-
-
-def _show_call(call: Call, names: Names) -> str:
-    if call.target in _INFIX and len(call.args) == 2:
-        return _infix(_INFIX[call.target], *call.args, names)
-    if call.target == "operator.neg":
-        return f"-{_operand(call.args[0], names)}"
-    if call.target == "operator.getitem":
-        return f"{_operand(call.args[0], names)}[{_show_index(call.args[1], names)}]"
-    given = [show(item, names) for item in call.args]
-    given += [f"{key}={show(value, names)}" for key, value in call.kwargs.items()]
-    if call.target.startswith(".") and call.args:
-        return f"{_operand(call.args[0], names)}{call.target}({', '.join(given[1:])})"
-    return f"{call.target}({', '.join(given)})"
-
-
-def _show_index(index: Any, names: Names) -> str:
-    if isinstance(index, slice):
-        ends = [
-            "" if end is None else show(end, names) for end in (index.start, index.stop, index.step)
-        ]
-        return ":".join(ends if index.step is not None else ends[:2])
-    if isinstance(index, tuple) and index:
-        return ", ".join(_show_index(item, names) for item in index) + "," * (len(index) == 1)
-    return show(index, names)
+    def item(self, item: Item) -> str:
+        return f"int({self.value(item.value)}[{item.index}])"
 
 
 # --- text → value -----------------------------------------------------------------------------
@@ -206,7 +156,11 @@ class _Parser:
         numbers = all(isinstance(side, (int, float, Symbol)) for side in (left, right))
         if not numbers:
             raise ValueError(f"'{ast.unparse(node)}': both sides must be numbers or tensors")
+        if sign in _OF_TENSORS:
+            raise ValueError(f"'{ast.unparse(node)}': one side of {sign} must be a tensor")
         if isinstance(left, Symbol) or isinstance(right, Symbol):
+            if sign in ("/", "**"):
+                raise ValueError(f"'{ast.unparse(node)}': sizes are whole numbers, {sign} is not")
             return int_op(sign, left, right)
         return _computed(sign, left, right, node)
 

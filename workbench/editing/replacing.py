@@ -71,26 +71,30 @@ def _replaced(mapping: Mapping, path: str, wanted: Replacement) -> Mapping:
     chosen = {id(row) for row in inside}
     outside = [row for row in mapping.rows if id(row) not in chosen]
     stored = _own_parameters(mapping, inside, outside)
-    gone = {value for row in stored for value in row.values}
-    made = {value for row in inside for value in row.values}
-    reads = dict.fromkeys(v for row in inside for v in row.reads if v not in made | gone)
+    row = _one_row(mapping, path, wanted, inside, outside, stored)
+    gone = chosen - {id(inside[-1])} | {id(row) for row in stored}
+    rows = (row if old is inside[-1] else old for old in mapping.rows if id(old) not in gone)
+    return replace(mapping, rows=tuple(rows))
+
+
+def _one_row(
+    mapping: Mapping, path: str, wanted: Replacement, inside: list[Row], outside: list[Row],
+    stored: list[Row],
+) -> Row:  # fmt: skip
+    """The row of the new module: it reads what the scope reads, makes what others read of it."""
+    old = [*inside, *stored]
+    made = {value for row in old for value in row.values}
+    reads = tuple(dict.fromkeys(v for row in inside for v in row.reads if v not in made))
     later = {v for row in outside for v in row.reads} | set(mapping.program.outputs)
     writes = tuple(v for row in inside for v in row.values if v in later)
     _check_order(mapping, path, inside, set(writes))
-    layer, notes = _layer(path, wanted, tuple(reads), [*inside, *stored])
+    layer, notes = _layer(path, wanted, reads, old)
     places = ((),) if len(writes) == 1 else tuple((i,) for i in range(len(writes)))
-    row = Row(
-        path, _op(path, inside, tuple(reads), writes), layer,
-        tuple(zip(writes, places, strict=True)), "custom", notes, *_origin(wanted.target),
-        traits=frozenset[Trait]().union(*(row.traits for row in [*inside, *stored])),
+    return Row(
+        path, _op(path, inside, reads, writes), layer, tuple(zip(writes, places, strict=True)),
+        "custom", notes, *_origin(wanted.target),
+        traits=frozenset[Trait]().union(*(row.traits for row in old)),
     )  # fmt: skip
-    kept: list[Row] = []
-    for old in mapping.rows:
-        if old is inside[-1]:
-            kept.append(row)
-        elif id(old) not in chosen and not any(old is row for row in stored):
-            kept.append(old)
-    return replace(mapping, rows=tuple(kept))
 
 
 def _inside(mapping: Mapping, path: str) -> list[Row]:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from workbench.core.calls import Call, values_of
+from workbench.core.arguments import values_of
+from workbench.core.calls import Call
 from workbench.core.dtypes import is_float
 from workbench.core.errors import MappingError
 from workbench.core.mapping import Mapping, Row

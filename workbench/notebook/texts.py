@@ -14,7 +14,13 @@ from workbench.editing.listing import shown_slots
 from workbench.editing.names import Names
 from workbench.editing.notation import parse
 from workbench.targets.pytorch.resolve import is_layer
-from workbench.targets.pytorch.signatures import REQUIRED, Argument, Signature, signature_of
+from workbench.targets.pytorch.signatures import (
+    REQUIRED,
+    Argument,
+    Signature,
+    signature_of,
+    signature_or_open,
+)
 
 #: Sent by the editor to take a change back.
 RESET = {"reset": True}
@@ -49,8 +55,8 @@ def _argument(mapping: Mapping, row: Row, target: str, name: str, given: Any) ->
         return ...
     if not isinstance(given, dict) or "text" not in given:
         return given
-    told = _signature(target)
-    argument = told[name] if told else None
+    told = signature_or_open(target)
+    argument = told[name]
     text = str(given["text"]).strip()
     if not text:
         if argument is not None and not argument.required:
@@ -87,7 +93,7 @@ def arguments_from_text(mapping: Mapping, row: Row, text: str) -> dict[str, Any]
         ) from error
     if not isinstance(tree, ast.Call) or any(keyword.arg is None for keyword in tree.keywords):
         raise MappingError(f"'{text}' is not a list of arguments")
-    told = _signature(row.target)
+    told = signature_or_open(row.target)
     shown = shown_slots(row)
     positions = [slot.name for slot in shown if slot.name.isdigit()]
     if len(tree.args) != len(positions):
@@ -99,7 +105,7 @@ def arguments_from_text(mapping: Mapping, row: Row, text: str) -> dict[str, Any]
     given |= {str(keyword.arg): ast.unparse(keyword.value) for keyword in tree.keywords}
     changes: dict[str, Any] = {}
     for name, source in given.items():
-        argument = (told[name] if told else None) or Argument(name)
+        argument = told[name] or Argument(name)
         changes[name] = value_from_text(mapping, row, argument, source)
     for slot in shown:
         if slot.name not in changes:
@@ -107,8 +113,8 @@ def arguments_from_text(mapping: Mapping, row: Row, text: str) -> dict[str, Any]
     return changes
 
 
-def _default(told: Signature | None, name: str, row: Row) -> Any:
-    argument = told[name] if told else None
+def _default(told: Signature, name: str, row: Row) -> Any:
+    argument = told[name]
     if argument is None or argument.default is REQUIRED:
         raise MappingError(f"{row.target} needs {name}")
     return argument.default
@@ -116,8 +122,8 @@ def _default(told: Signature | None, name: str, row: Row) -> Any:
 
 def missing_arguments(row: Row, target: str, given: Dict[str, Any]) -> list[str]:
     """The arguments that a new target needs and that neither the row nor the edit gives."""
-    told = _signature(target)
-    if told is None or not target.startswith(("nn.", "fn.", "custom.")):
+    told = signature_or_open(target)
+    if not target.startswith(("nn.", "fn.", "custom.")):
         return []
     found = slots(main_call(row.call))
     have = {slot.name for slot in found} | set(given)
@@ -144,10 +150,3 @@ def missing_keys(
     named = changes.get("weights")
     found = missing_weights(made, row.op, mapping.program.parameters)
     return {key: list(shape) for key, shape in found.items() if key not in (named or {})}
-
-
-def _signature(target: str) -> Signature | None:
-    try:
-        return signature_of(target)
-    except MappingError:
-        return None

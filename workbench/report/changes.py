@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.core.calls import Layer, Weight, calls_in
+from workbench.core.arguments import calls_in
+from workbench.core.calls import Layer, Weight
 from workbench.core.mapping import Mapping, Row
 from workbench.report.words import call_text, weight_text
 

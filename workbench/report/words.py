@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from typing import Any
 
 from workbench.checks.results.statistics import L2_GOOD, L2_INVESTIGATE, ErrorStats
-from workbench.core.calls import Call, Layer, Weight
-from workbench.core.errors import MappingError
+from workbench.core.calls import Weight
 from workbench.core.mapping import Mapping, Row
-from workbench.core.values import Value
-from workbench.editing.names import Names
-from workbench.editing.notation import show
-from workbench.targets.pytorch.signatures import REQUIRED, Signature, signature_of
+from workbench.editing.listing import brief_text, shortened
 
 #: What stands before a verdict, so that none is told by colour alone.
 SIGNS = {
@@ -119,78 +114,9 @@ def document_verdict(error: ErrorStats | None) -> str:
     return "fair" if error.l2 <= L2_INVESTIGATE else "investigate"
 
 
-class _Labels(Names):
-    """Values of other rows by their label: cheap, and short enough for a report."""
-
-    def text(self, value: Value) -> str:
-        """The name of the row's operand, else the label of the value."""
-        for text, operand in self._operands():
-            if operand == value:
-                return text
-        return value.label
-
-
 def call_text(mapping: Mapping, row: Row) -> str:
-    """What a row becomes, as in source code, without arguments that equal torch's default."""
-    if row.call is None or row.is_parameter:
-        return row.target
-    names = _Labels(mapping, row)
-    text = _layer_text(row.layer, names) if row.layer else _function_text(row.call, names)
-    return text if len(text) <= CALL_LENGTH else f"{text[: CALL_LENGTH - 1]}…"
-
-
-def _layer_text(layer: Layer, names: Names) -> str:
-    return f"{layer.target}({_given(layer.target, layer.arguments, names)})"
-
-
-def _function_text(call: Layer | Call, names: Names) -> str:
-    if call.target.startswith(("control.", "operator.")):
-        return call.target if call.target.startswith("control.") else show(call, names)
-    kept = {key: value for key, value in call.kwargs.items() if not _default(call, key, value)}
-    return show(Call(call.target, call.args, kept), names)
-
-
-def _given(target: str, arguments: Any, names: Names) -> str:
-    """Leading required arguments by place, others by name, defaults left out."""
-    signature = _signature(target)
-    order = list(signature.arguments) if signature else []
-    told: list[str] = []
-    named = dict(arguments)
-    for argument in order:
-        if not argument.required or argument.name not in named:
-            break
-        told.append(show(named.pop(argument.name), names))
-    for key, value in named.items():
-        argument_ = signature[key] if signature else None
-        if (
-            argument_ is None
-            or argument_.default is REQUIRED
-            or not _same(argument_.default, value)
-        ):
-            told.append(f"{key}={show(value, names)}")
-    return ", ".join(told)
-
-
-def _default(call: Layer | Call, key: str, value: Any) -> bool:
-    signature = _signature(call.target)
-    argument = signature[key] if signature else None
-    return argument is not None and not argument.required and _same(argument.default, value)
-
-
-def _same(default: Any, value: Any) -> bool:
-    """True when a value is the default, also as `(1, 1)` for `1`."""
-    if isinstance(value, (tuple, list)) and not isinstance(default, (tuple, list)):
-        return bool(value) and all(_same(default, item) for item in value)
-    if isinstance(default, float) and isinstance(value, float):
-        return math.isclose(default, value, rel_tol=1e-7)
-    return type(default) is type(value) and bool(default == value)
-
-
-def _signature(target: str) -> Signature | None:
-    try:
-        return signature_of(target)
-    except (MappingError, AttributeError, TypeError, ValueError):
-        return None
+    """What a row becomes, as in source code; what is long is cut."""
+    return shortened(brief_text(mapping, row), CALL_LENGTH)
 
 
 def weight_text(key: str, weight: Weight) -> str:

@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from workbench.checks.diagnosis.weights import Candidate, swapped, weight_confusions
-from workbench.core.calls import Call, Dtype, Layer, calls_in
-from workbench.core.errors import MappingError
+from workbench.core.arguments import calls_in
+from workbench.core.calls import Call, Dtype, Layer
 from workbench.core.mapping import Mapping, Row
 from workbench.core.numbers import shortest
 from workbench.core.program import Op
 from workbench.core.values import Value
 from workbench.editing.calls import main_call, slots
-from workbench.targets.pytorch.signatures import Signature, signature_of
+from workbench.targets.pytorch.signatures import signature_or_open
 
 #: Targets that are taken for one another.
 _GROUPS = (
@@ -93,7 +93,7 @@ def confusions(mapping: Mapping, row: Row) -> Iterator[Candidate]:
 
 
 def _arguments(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
-    told = signature(part.target)
+    told = signature_or_open(part.target)
     given = {slot.name: (slot.place, slot.value) for slot in slots(part)}
     names = [*given, *(a.name for a in told.arguments if a.name not in given and not a.required)]
     for name in names:
@@ -333,7 +333,7 @@ def _targets(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
         for other in group if part.target in group else ():
             if other == part.target:
                 continue
-            told = signature(other)
+            told = signature_or_open(other)
             if isinstance(part, Layer):
                 kept = {k: v for k, v in part.arguments.items() if told[k] is not None}
                 changed: Call | Layer = replace(part, target=other, arguments=kept)
@@ -345,14 +345,6 @@ def _targets(row: Row, part: Call | Layer, main: bool) -> Iterator[Candidate]:
 
 
 # --- small things -----------------------------------------------------------------------------
-
-
-def signature(target: str) -> Signature:
-    """What a target accepts; anything, where torch does not say."""
-    try:
-        return signature_of(target)
-    except MappingError:
-        return Signature(target, open=True)
 
 
 def _told(value: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.checks.diagnosis.confusions import signature
 from workbench.checks.diagnosis.weights import Candidate
 from workbench.core.calls import Layer
 from workbench.core.errors import WorkbenchError
@@ -15,6 +14,7 @@ from workbench.editing.merge import original_of
 from workbench.editing.names import Names
 from workbench.editing.notation import show
 from workbench.editing.weight_steps import step_texts
+from workbench.targets.pytorch.signatures import signature_or_open
 
 
 def rule_row(row: Row, made: dict[str, Row]) -> Row | None:
@@ -73,7 +73,7 @@ def _edit(row: Row, made: Row) -> dict[str, Any] | None:
     changed = {s.name: s.value for s in slots(theirs) if given.get(s.name, ...) != s.value}
     usual = {slot.name for slot in slots(theirs)}
     for name in given if made.target == row.target else ():
-        argument = signature(made.target)[name]
+        argument = signature_or_open(made.target)[name]
         if name not in usual and argument is not None and not argument.required:
             changed[name] = argument.default
     if changed:

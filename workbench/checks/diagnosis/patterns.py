@@ -92,31 +92,56 @@ def _relation(ours: torch.Tensor, theirs: torch.Tensor) -> str:
     before = largest_difference(ours, theirs)
     if not before:
         return ""
+    near = _EXPLAINED * before
+    return (
+        _moved(ours, theirs, near)
+        or _scaled(ours, theirs)
+        or _biased(ours, theirs, near)
+        or _where(ours, theirs, near)
+    )
+
+
+def _moved(ours: torch.Tensor, theirs: torch.Tensor, near: float) -> str:
+    """The elements are right but for their sign or their places."""
 
     def explains(other: torch.Tensor) -> bool:
-        return largest_difference(other, theirs) < _EXPLAINED * before
+        return largest_difference(other, theirs) < near
 
     if explains(-ours):
         return "the sign of every element is wrong"
-    for axis in range(ours.ndim):
-        if ours.shape[axis] > 1 and explains(ours.flip(axis)):
+    for axis, size in enumerate(ours.shape):
+        if size > 1 and explains(ours.flip(axis)):
             return f"the result is reversed along axis {axis}"
-        for shift in (1, -1):
-            inner = ours.roll(shift, axis).narrow(axis, 1, max(ours.shape[axis] - 2, 0))
-            wanted = theirs.narrow(axis, 1, max(ours.shape[axis] - 2, 0))
-            if wanted.numel() and largest_difference(inner, wanted) < _EXPLAINED * before:
-                return f"the result is shifted by one along axis {axis}: padding on the other side"
+        if any(_shifted(ours, theirs, axis, shift, near) for shift in (1, -1)):
+            return f"the result is shifted by one along axis {axis}: padding on the other side"
         for other in range(axis + 1, ours.ndim):
-            if ours.shape[axis] == ours.shape[other] > 1 and explains(ours.transpose(axis, other)):
+            if size == ours.shape[other] > 1 and explains(ours.transpose(axis, other)):
                 return f"axes {axis} and {other} of the result are swapped"
+    return ""
+
+
+def _shifted(ours: torch.Tensor, theirs: torch.Tensor, axis: int, by: int, near: float) -> bool:
+    """True when all but the ends of an axis are right, one place further."""
+    inner = (axis, 1, max(ours.shape[axis] - 2, 0))
+    wanted = theirs.narrow(*inner)
+    found = ours.roll(by, axis).narrow(*inner)
+    return wanted.numel() > 0 and largest_difference(found, wanted) < near
+
+
+def _scaled(ours: torch.Tensor, theirs: torch.Tensor) -> str:
     factor, _ = line_between(ours, theirs)
-    if factor is not None:
-        return f"Paddle's result is {factor:.6g} times ours: a scale is missing"
+    if factor is None:
+        return ""
+    return f"Paddle's result is {factor:.6g} times ours: a scale is missing"
+
+
+def _biased(ours: torch.Tensor, theirs: torch.Tensor, near: float) -> str:
     for axis in range(ours.ndim):
         rest = [other for other in range(ours.ndim) if other != axis]
-        if rest and explains(ours + (theirs - ours).mean(rest, keepdim=True)):
+        shift = (theirs - ours).mean(rest, keepdim=True) if rest else None
+        if shift is not None and largest_difference(ours + shift, theirs) < near:
             return f"a constant is missing for each index of axis {axis}: a bias"
-    return _where(ours, theirs, before)
+    return ""
 
 
 def _shapes(ours: torch.Tensor, theirs: torch.Tensor) -> str:
@@ -127,9 +152,9 @@ def _shapes(ours: torch.Tensor, theirs: torch.Tensor) -> str:
     return told
 
 
-def _where(ours: torch.Tensor, theirs: torch.Tensor, before: float) -> str:
+def _where(ours: torch.Tensor, theirs: torch.Tensor, near: float) -> str:
     """Which elements differ: one index of an axis, the border, or one sign."""
-    bad = (ours - theirs).abs() > _EXPLAINED * before
+    bad = (ours - theirs).abs() > near
     sized = _sized(theirs.abs(), bad)
     if sized and int(bad.sum()) < 3:  # one or two elements are always few indices
         return sized

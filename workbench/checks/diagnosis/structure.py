@@ -8,7 +8,8 @@ from itertools import permutations
 from typing import Any
 
 from workbench.checks.diagnosis.weights import Candidate, swapped
-from workbench.core.calls import Call, Dtype, Layer, calls_in
+from workbench.core.arguments import calls_in
+from workbench.core.calls import Call, Dtype, Layer
 from workbench.core.integers import Dim, Symbol
 from workbench.core.mapping import Row
 from workbench.core.values import Value

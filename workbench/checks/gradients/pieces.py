@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from workbench.core.calls import Layer, Permuted, Reshaped, RowZeroed, Sliced, Weight, calls_in
+from workbench.core.arguments import calls_in
+from workbench.core.calls import Layer, Permuted, Reshaped, RowZeroed, Sliced, Weight
 from workbench.core.mapping import Mapping, Row
 
 

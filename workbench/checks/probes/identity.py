@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from workbench.core.arguments import parts
 from workbench.core.mapping import Row
 from workbench.core.values import Value
 from workbench.sources.interface import Slice
@@ -41,9 +42,9 @@ def _told(item: Any, numbers: dict[Value, int]) -> Iterator[str]:
         for key, part in item.items():
             yield f"{key}:"
             yield from _told(part, numbers)
-    elif isinstance(item, (tuple, list)):
-        yield f"{len(item)}("
-        for part in item:
+    elif isinstance(item, (tuple, list, slice)):
+        yield f"{type(item).__name__} of {len(parts(item))}:"
+        for part in parts(item):
             yield from _told(part, numbers)
     elif is_dataclass(item) and not isinstance(item, type):
         yield type(item).__name__

@@ -101,18 +101,7 @@ def read_samples(
         )
     preprocessing = None if preprocess else _preprocessing(migration, folder)
     labels = _labels(folder, preprocessing)
-    found = [(path, _label(path, folder, labels)) for path in images]
-    skipped: dict[str, str] = {}
-    if labels is not None:
-        known = [(path, label) for path, label in found if label is not None]
-        if not known:
-            raise InputError(
-                f"The labels in {folder} are for none of its {len(images)} images: they name "
-                f"{next(iter(labels), 'nothing')!r}, an image is {_name(images[0], folder)!r}.",
-                "Write a line as: path of the image in the folder, a tab, its label.",
-            )
-        skipped = {_name(path, folder): "it has no label" for path, one in found if one is None}
-        found = known
+    found, skipped = _with_labels(images, folder, labels)
     found = found[:limit]
     left_out = dict(skipped)
 
@@ -131,6 +120,23 @@ def read_samples(
     return Samples(
         batches, len(found), labels is not None, str(folder), _told(folder), preprocessing, skipped
     )
+
+
+def _with_labels(
+    images: list[Path], folder: Path, labels: dict[str, Any] | None
+) -> tuple[list[tuple[Path, Any]], dict[str, str]]:
+    """The images with their labels, and why some are left out; all, where nothing has labels."""
+    found = [(path, _label(path, folder, labels)) for path in images]
+    if labels is None:
+        return found, {}
+    known = [(path, label) for path, label in found if label is not None]
+    if not known:
+        raise InputError(
+            f"The labels in {folder} are for none of its {len(images)} images: they name "
+            f"{next(iter(labels), 'nothing')!r}, an image is {_name(images[0], folder)!r}.",
+            "Write a line as: path of the image in the folder, a tab, its label.",
+        )
+    return known, {_name(path, folder): "it has no label" for path, one in found if one is None}
 
 
 def _images(folder: Path) -> list[Path]:

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from workbench.checks.gradients.pieces import Piece
 from workbench.core.mapping import Mapping
-from workbench.core.program import Program
+from workbench.core.program import Op, Program
 
 
 def training_notes(mapping: Mapping, source: Program, pieces: Sequence[Piece]) -> Iterator[str]:
     """What a person should know who trains the converted model further."""
     ops = list(source.walk())
-    names = {op.short_name for op in ops}
-    if names & {"batch_norm", "batch_norm_", "sync_batch_norm_"}:
+    yield from _batch_norm(ops)
+    yield from _dropout(ops, mapping)
+    yield from _quantisation(ops)
+    yield from _recurrent(ops)
+    yield from _loss(ops, source)
+    yield from _shared(pieces)
+    yield (
+        "Weight decay: a number given to Paddle's SGD or Momentum is L2 decay, added to the "
+        "gradient, as in PyTorch; AdamW's is apart from it in both. Learning rates and decay set "
+        "per parameter (ParamAttr) and gradient clipping are not in the exported program."
+    )
+
+
+def _batch_norm(ops: Sequence[Op]) -> Iterator[str]:
+    if {op.short_name for op in ops} & {"batch_norm", "batch_norm_", "sync_batch_norm_"}:
         yield (
             "Batch norm was exported with its stored statistics. When it is trained, Paddle keeps "
             "the biased variance of a batch, PyTorch the unbiased one (n / (n - 1)); Paddle's "
             "momentum is the share of the old value, and has become 1 - momentum here."
         )
+
+
+def _dropout(ops: Sequence[Op], mapping: Mapping) -> Iterator[str]:
     modes = {op.attributes.get("mode") for op in ops if "dropout" in op.short_name}
     kept = any(row.target.startswith("nn.Dropout") for row in mapping.walk())
     if modes and kept:
@@ -33,13 +50,22 @@ def training_notes(mapping: Mapping, source: Program, pieces: Sequence[Piece]) -
             "Dropout in mode downscale_in_infer multiplies by 1 - p at inference, which is kept as "
             "it is: drop without scaling when you train the model."
         )
-    if any("quantize_dequantize" in name for name in names):
+
+
+def _quantisation(ops: Sequence[Op]) -> Iterator[str]:
+    if any("quantize_dequantize" in op.short_name for op in ops):
         yield (
             "Gradients go straight through the simulated quantisation, as in Paddle. Its scales "
             "stay as they were exported, where Paddle's training goes on collecting them."
         )
+
+
+def _recurrent(ops: Sequence[Op]) -> Iterator[str]:
     if any(op.short_name == "rnn" and op.attributes.get("dropout_prob") for op in ops):
         yield "The recurrent layers had dropout between them; an exported program leaves it out."
+
+
+def _loss(ops: Sequence[Op], source: Program) -> Iterator[str]:
     made = {value: op.short_name for op in ops for value in op.outputs.values()}
     if any(made.get(value) == "softmax" for value in source.outputs):
         yield (
@@ -47,15 +73,11 @@ def training_notes(mapping: Mapping, source: Program, pieces: Sequence[Piece]) -
             "it. Both ignore label -100 by default; a Paddle model that was trained with another "
             "ignore_index, soft labels or class weights needs the same arguments in PyTorch."
         )
-    shared: dict[str, int] = {}
-    for piece in pieces:
-        shared[piece.weight.parameter] = shared.get(piece.weight.parameter, 0) + 1
+
+
+def _shared(pieces: Sequence[Piece]) -> Iterator[str]:
+    shared = Counter(piece.weight.parameter for piece in pieces)
     sliced = {p.weight.parameter for p in pieces if p.weight.final_shape != p.weight.shape}
-    tied = [name for name, count in shared.items() if count > 1 and name not in sliced]
-    for name in tied:
-        yield f"{name} is one parameter in Paddle and {shared[name]} in PyTorch: they drift apart."
-    yield (
-        "Weight decay: a number given to Paddle's SGD or Momentum is L2 decay, added to the "
-        "gradient, as in PyTorch; AdamW's is apart from it in both. Learning rates and decay set "
-        "per parameter (ParamAttr) and gradient clipping are not in the exported program."
-    )
+    for name, count in shared.items():
+        if count > 1 and name not in sliced:
+            yield f"{name} is one parameter in Paddle and {count} in PyTorch: they drift apart."

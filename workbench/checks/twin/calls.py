@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core.calls import Call, Device, Dtype, Layer, Weight
+from workbench.core.arguments import map_argument, parts, walk
+from workbench.core.calls import Call, Dtype, Layer, Weight
 from workbench.core.dtypes import WIDER
-from workbench.core.integers import Count, Dim, IntOp, Item
 from workbench.core.mapping import Row
 from workbench.core.values import Value
 
@@ -30,10 +30,9 @@ def same_call(real: Any, wide: Any) -> bool:
         return (real.parameter, real.shape, real.steps) == (wide.parameter, wide.shape, wide.steps)
     if isinstance(real, Mapping):
         return _same_settings(real, wide)
-    if isinstance(real, (tuple, list)):
-        return len(real) == len(wide) and all(map(same_call, real, wide))
-    if isinstance(real, slice):
-        return same_call(_ends(real), _ends(wide))
+    if isinstance(real, (tuple, list, slice)):
+        mine, other = parts(real), parts(wide)
+        return len(mine) == len(other) and all(map(same_call, mine, other))
     if dataclasses.is_dataclass(real):
         return all(
             same_call(getattr(real, one.name), getattr(wide, one.name))
@@ -53,30 +52,10 @@ def _same_number(one: float, other: float) -> bool:
         return bool(np.float32(one) == np.float32(other)) or (math.isnan(one) and math.isnan(other))
 
 
-def _ends(item: slice) -> tuple[Any, Any, Any]:
-    return item.start, item.stop, item.step
-
-
 def numbers_in(row: Row | None) -> Iterator[float]:
     """The real numbers in a row's call."""
     if row is not None:
-        yield from _numbers(row.call)
-
-
-def _numbers(item: Any) -> Iterator[float]:
-    if isinstance(item, float):
-        yield item
-    elif isinstance(item, Mapping):
-        for part in item.values():
-            yield from _numbers(part)
-    elif isinstance(item, (tuple, list)):
-        for part in item:
-            yield from _numbers(part)
-    elif isinstance(item, (Call, Layer)):
-        yield from _numbers(item.args)
-        yield from _numbers(item.kwargs)
-        if isinstance(item, Layer):
-            yield from _numbers(item.arguments)
+        yield from (part for part in walk(row.call) if isinstance(part, float))
 
 
 def widened_call(
@@ -113,13 +92,7 @@ class _Widening:
             return Dtype(WIDER.get(item.name, item.name)) if item.name in self.dtypes else item
         if isinstance(item, Weight):
             return dataclasses.replace(item, dtype=WIDER.get(item.dtype, item.dtype))
-        if isinstance(item, (Call, Layer, Device, Dim, Item, Count, IntOp)):
-            fields = dataclasses.fields(item)
-            return type(item)(**{one.name: self.any(getattr(item, one.name)) for one in fields})
-        if isinstance(item, Mapping):
-            return {key: self.any(part) for key, part in item.items()}
-        if isinstance(item, (tuple, list)):
-            return type(item)(self.any(part) for part in item)
-        if isinstance(item, slice):
-            return slice(*map(self.any, _ends(item)))
-        return item
+        made = map_argument(item, self.any)
+        if isinstance(made, Layer):
+            return dataclasses.replace(made, weights=self.any(made.weights))
+        return made

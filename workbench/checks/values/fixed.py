@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from workbench.core.calls import Call, Device, Layer
-from workbench.core.integers import Dim, IntOp, Symbol, values_in
+from workbench.core.arguments import walk
+from workbench.core.calls import Device
+from workbench.core.integers import Dim
 from workbench.core.values import Value
 
 if TYPE_CHECKING:
@@ -39,23 +40,6 @@ def _spread(rows: Iterable[Row], varying: set[Value]) -> None:
 def _varies(row: Row, varying: set[Value]) -> bool:
     if row.op is not None and row.op.short_name.rstrip("_") in _BY_SHAPE:
         return False
-    return any(value in varying for value in _contents(row.call))
-
-
-def _contents(argument: Any) -> Iterator[Value]:
-    """The values whose elements an argument reads; not those of which it takes a size."""
-    if isinstance(argument, Value):
-        yield argument
-    elif isinstance(argument, Dim | Device):
-        return
-    elif isinstance(argument, IntOp):
-        yield from _contents((argument.left, argument.right))
-    elif isinstance(argument, Symbol):
-        yield from values_in(argument)
-    elif isinstance(argument, Call | Layer):
-        yield from _contents((tuple(argument.args), tuple(argument.kwargs.values())))
-    elif isinstance(argument, slice):
-        yield from _contents((argument.start, argument.stop, argument.step))
-    elif isinstance(argument, tuple | list):
-        for item in argument:
-            yield from _contents(item)
+    # not those of which it takes a size or the device: their elements do not matter
+    read = walk(row.call, without=(Dim, Device))
+    return any(part in varying for part in read if isinstance(part, Value))

@@ -97,37 +97,41 @@ def _from_legacy(files: ModelFiles) -> Loaded:
                 target=temporary.name,
             )
         except PaddleProcessError as error:
-            if "Failed to parse program_desc" in error.message:
-                raise ModelFileError(
-                    f"{files.program} could not be translated: it is damaged, or no Paddle 2 "
-                    "program.",
-                    "Copy or download the file again.",
-                ) from error
-            old = re.search(r"Op (\w+) should have corresponding OpInfo", error.message)
-            if old is not None:
-                raise ModelFileError(
-                    f"{files.program} holds the operator {old[1]} of an older Paddle, which Paddle "
-                    "3 cannot translate.",
-                    f"Export the model again with a Paddle that no longer writes {old[1]}.",
-                ) from error
-            unknown = re.search(r"Operator \(?(\w+)\)? is not registered", error.message)
-            if unknown is not None:
-                raise ModelFileError(
-                    f"{files.program} holds the operator {unknown[1]}, which Paddle does not know: "
-                    "a custom operator, or one of a training program.",
-                    "Export the model for inference with paddle.jit.save; for a custom operator, "
-                    "put Paddle's own layers in its place first.",
-                ) from error
-            raise ModelFileError(
-                f"{files.program} could not be translated from Paddle 2's format. {error.message}",
-                error.hint
-                or "Check that .pdmodel and .pdiparams belong together and are complete; or export "
-                "the model again with Paddle 3.",
-            ) from error
+            raise _untranslated(files, error) from error
     folder = Path(temporary.name)
     program = read_program(folder / "inference.json")
     program = bind_parameters(program, folder / "inference.pdiparams")
     return Loaded(program, str(files.program), files, temporary)
+
+
+def _untranslated(files: ModelFiles, error: PaddleProcessError) -> ModelFileError:
+    """What a person can do about a program that Paddle did not translate."""
+    if "Failed to parse program_desc" in error.message:
+        return ModelFileError(
+            f"{files.program} could not be translated: it is damaged, or no Paddle 2 program.",
+            "Copy or download the file again.",
+        )
+    old = re.search(r"Op (\w+) should have corresponding OpInfo", error.message)
+    if old is not None:
+        return ModelFileError(
+            f"{files.program} holds the operator {old[1]} of an older Paddle, which Paddle 3 "
+            "cannot translate.",
+            f"Export the model again with a Paddle that no longer writes {old[1]}.",
+        )
+    unknown = re.search(r"Operator \(?(\w+)\)? is not registered", error.message)
+    if unknown is not None:
+        return ModelFileError(
+            f"{files.program} holds the operator {unknown[1]}, which Paddle does not know: "
+            "a custom operator, or one of a training program.",
+            "Export the model for inference with paddle.jit.save; for a custom operator, "
+            "put Paddle's own layers in its place first.",
+        )
+    return ModelFileError(
+        f"{files.program} could not be translated from Paddle 2's format. {error.message}",
+        error.hint
+        or "Check that .pdmodel and .pdiparams belong together and are complete; or export "
+        "the model again with Paddle 3.",
+    )
 
 
 def _check_legacy(files: ModelFiles) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import builtins
 import operator
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import replace
 from typing import Any
 
 from torch import fx, nn
 
+from workbench.core.arguments import map_argument
 from workbench.core.calls import Call, Device, Dtype, Layer
 from workbench.core.errors import ConversionError, MappingError
 from workbench.core.identifiers import folded, is_plain
@@ -19,6 +19,7 @@ from workbench.core.mapping import Row, RowBlock
 from workbench.core.values import Value
 from workbench.targets.pytorch.control_flow import For, If, While
 from workbench.targets.pytorch.modules import build_layer
+from workbench.targets.pytorch.reserved import GRAPH
 from workbench.targets.pytorch.resolve import resolve, torch_dtype
 from workbench.targets.pytorch.weights import WeightStore
 
@@ -72,16 +73,12 @@ def raise_unsupported(mapping: RowMapping) -> None:
     )
 
 
-#: Names that mean something in the code that torch.fx writes.
-_TAKEN = {"self", "torch", "operator", "math", "inf", "nan", "device", *dir(builtins)}
-
-
 def _argument_name(label: str, taken: Container[str]) -> str:
     """An argument of `forward`, named like an input."""
     name = folded(label).strip("_") or "value"
     name = candidate = name if is_plain(name) else folded(f"v{name}")
     count = 0
-    while candidate in taken or candidate in _TAKEN:
+    while candidate in taken or candidate in GRAPH:
         count += 1
         candidate = f"{name}_{count}"
     return candidate
@@ -160,28 +157,20 @@ class _GraphBuilder:
 
     def argument(self, argument: Any) -> Any:
         """An argument as torch.fx wants it: nodes instead of values and symbols."""
-        if isinstance(argument, Value):
-            try:
-                return self.nodes[argument]
-            except KeyError:
-                raise MappingError(f"{self.row} reads {argument!r}, which no row makes") from None
-        if isinstance(argument, Symbol):
-            return self._symbol(argument)
-        if isinstance(argument, Device):
-            return self._device(argument)
-        if isinstance(argument, Dtype):
-            return torch_dtype(argument.name)
-        if isinstance(argument, Call):
-            return self._call(argument, "")
-        if isinstance(argument, Layer):
-            return self._layer(argument, self.row)
-        if isinstance(argument, slice):
-            return slice(
-                *(self.argument(p) for p in (argument.start, argument.stop, argument.step))
-            )
-        if isinstance(argument, (tuple, list)):
-            return type(argument)(self.argument(item) for item in argument)
-        return argument
+        make = _KINDS.get(type(argument))
+        return make(self, argument) if make else map_argument(argument, self.argument)
+
+    def _value(self, value: Value) -> fx.Node:
+        try:
+            return self.nodes[value]
+        except KeyError:
+            raise MappingError(f"{self.row} reads {value!r}, which no row makes") from None
+
+    def _once(self, argument: Symbol | Device) -> fx.Node:
+        """The node of a size, an integer or a device, which is the same wherever it is read."""
+        if argument not in self.nodes:
+            self.nodes[argument] = _ONCE[type(argument)](self, argument)
+        return self.nodes[argument]
 
     def _node(self, kind: str, target: Any, args: Any, kwargs: Any, name: str) -> fx.Node:
         node = self.graph.create_node(kind, target, args, kwargs, name.replace(".", "_") or None)
@@ -189,32 +178,22 @@ class _GraphBuilder:
         return node
 
     def _device(self, device: Device) -> fx.Node:
-        if device not in self.nodes:
-            args = (self.argument(device.value), "device")
-            self.nodes[device] = self._node("call_function", getattr, args, {}, "")
-        return self.nodes[device]
+        args = (self._value(device.value), "device")
+        return self._node("call_function", getattr, args, {}, "")
 
-    def _symbol(self, symbol: Symbol) -> fx.Node:
-        if symbol in self.nodes:
-            return self.nodes[symbol]
-        if isinstance(symbol, Dim):
-            args = (self.argument(symbol.value), symbol.axis)
-            node = self._node("call_method", "size", args, {}, "")
-        elif isinstance(symbol, Count):
-            return self.argument(symbol.value)  # type: ignore[no-any-return]
-        elif isinstance(symbol, Item):
-            source = self.argument(symbol.value)
-            if symbol.value.shape not in ((), (1,)):
-                flat = self._node("call_method", "reshape", (source, -1), {}, "")
-                source = self._node("call_function", operator.getitem, (flat, symbol.index), {}, "")
-            node = self._node("call_method", "item", (source,), {}, "")
-        elif isinstance(symbol, IntOp):
-            args = (self.argument(symbol.left), self.argument(symbol.right))
-            node = self._node("call_function", symbol.function, args, {}, "")
-        else:
-            raise MappingError(f"{self.row}: unknown symbol {symbol!r}")
-        self.nodes[symbol] = node
-        return node
+    def _dim(self, dim: Dim) -> fx.Node:
+        return self._node("call_method", "size", (self._value(dim.value), dim.axis), {}, "")
+
+    def _item(self, item: Item) -> fx.Node:
+        source = self._value(item.value)
+        if item.value.shape not in ((), (1,)):
+            flat = self._node("call_method", "reshape", (source, -1), {}, "")
+            source = self._node("call_function", operator.getitem, (flat, item.index), {}, "")
+        return self._node("call_method", "item", (source,), {}, "")
+
+    def _int_op(self, number: IntOp) -> fx.Node:
+        args = (self.argument(number.left), self.argument(number.right))
+        return self._node("call_function", number.function, args, {}, "")
 
     def _call(self, call: Call, name: str) -> fx.Node:
         args = tuple(self.argument(argument) for argument in call.args)
@@ -267,3 +246,18 @@ class _GraphBuilder:
         target = row.path.removeprefix(self.prefix)
         self.root_of(target).add_module(target.rpartition(".")[2], module)
         return self._node("call_module", target, args, {}, row.path)
+
+
+_ONCE: dict[type, Callable[[_GraphBuilder, Any], fx.Node]] = {
+    Dim: _GraphBuilder._dim, Item: _GraphBuilder._item, IntOp: _GraphBuilder._int_op,
+    Device: _GraphBuilder._device,
+}  # fmt: skip
+#: What each kind of argument becomes; the others are made again from their parts.
+_KINDS: dict[type, Callable[[_GraphBuilder, Any], Any]] = {
+    **dict.fromkeys(_ONCE, _GraphBuilder._once),
+    Value: _GraphBuilder._value,
+    Count: lambda graph, count: graph.argument(count.value),
+    Dtype: lambda _, dtype: torch_dtype(dtype.name),
+    Call: lambda graph, call: graph._call(call, ""),
+    Layer: lambda graph, layer: graph._layer(layer, graph.row),
+}

@@ -8,7 +8,6 @@ The source text is kept when the code is registered, since the exported model ca
 from __future__ import annotations
 
 import ast
-import builtins
 import hashlib
 import inspect
 import linecache
@@ -23,12 +22,9 @@ from torch.autograd.function import FunctionCtx
 
 from workbench.core.errors import MappingError
 from workbench.core.places import place
-from workbench.targets.pytorch import functions
+from workbench.targets.pytorch.reserved import SOURCE
 
 PREFIX = "custom."
-#: Names that generated source gives a meaning of its own.
-_TAKEN = {"Model", "Scope", "Path", "load", "load_file", "torch", "nn", "F", "ops", "self", "TIED"}
-_TAKEN |= set(functions.__all__) | set(dir(builtins))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,7 @@ def register(item: Any) -> Code:
             f"{name or item!r} is neither a module class, an autograd.Function nor a function",
             "Decorate the class or the function itself: @m.custom",
         )
-    if not name.isidentifier() or name in _TAKEN or len(name) == 1:
+    if not name.isidentifier() or name in SOURCE or len(name) == 1:
         raise MappingError(
             f"'{name}' cannot be a target: the generated source uses this name itself",
             "Give the class or the function another name.",
@@ -103,7 +99,7 @@ def digests() -> dict[str, str]:
 
 def used_in(call: Any) -> tuple[str, ...]:
     """The custom targets in a call, each once."""
-    from workbench.core.calls import calls_in
+    from workbench.core.arguments import calls_in
 
     found = (part.target for part in calls_in(call)) if call is not None else ()
     return tuple(dict.fromkeys(target for target in found if is_custom(target)))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from workbench.core.arguments import map_argument
 from workbench.core.calls import Dtype, Layer
 from workbench.core.errors import MappingError
 from workbench.targets.pytorch import custom
@@ -100,9 +101,7 @@ def literal(argument: Any) -> Any:
     """An argument without values as a Python object."""
     if isinstance(argument, Dtype):
         return torch_dtype(argument.name)
-    if isinstance(argument, (tuple, list)):
-        return type(argument)(literal(item) for item in argument)
-    return argument
+    return map_argument(argument, literal)
 
 
 def make_module(layer: Layer) -> nn.Module:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from workbench.core.calls import Call, Device, Dtype, Layer
+from workbench.core.errors import MappingError
 from workbench.core.integers import Symbol
 from workbench.core.values import Value
 from workbench.targets.pytorch import custom
@@ -53,6 +54,13 @@ class Argument:
     def hidden(self) -> bool:
         """True for arguments that say nothing about a model, such as `device`."""
         return self.name in _HIDDEN or self.name.startswith("_")
+
+    def is_default(self, value: Any) -> bool:
+        """True when torch does the same without it: `[1, 1]`, `(1, 1)` and `1` are one stride."""
+        if self.required or (self.default is None) != (value is None):
+            return False
+        default, value = _flat(self.default), _flat(value)
+        return type(default) is type(value) and bool(default == value)
 
     @property
     def wanted(self) -> str:
@@ -104,6 +112,13 @@ class Signature:
         return f"{self.target} has no argument '{name}'{hint} It takes: {', '.join(names)}."
 
 
+def _flat(value: Any) -> Any:
+    """`1` for (1, 1) and [1, 1]; lists as tuples."""
+    if isinstance(value, (tuple, list)):
+        return value[0] if value and all(item == value[0] for item in value) else tuple(value)
+    return value
+
+
 def _fits(kind: str, value: Any) -> bool:
     if kind == "none":
         return value is None
@@ -131,6 +146,14 @@ def signature_of(target: str) -> Signature:
     signature is open. Code of one's own may change, so its signature is read anew.
     """
     return _signature_of.__wrapped__(target) if custom.is_custom(target) else _signature_of(target)
+
+
+def signature_or_open(target: str) -> Signature:
+    """The signature of a target, or an open one: of control flow, of what does not exist here."""
+    try:
+        return signature_of(target)
+    except MappingError:
+        return Signature(target, open=True)
 
 
 @cache

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.conversion.rewrite import new_ids, producers, substitute, substitute_op
+from workbench.core.arguments import values_of, with_values
 from workbench.core.dtypes import is_integer
-from workbench.core.integers import Dim, Int, Item, Symbol, int_op, replaced_in, values_in
+from workbench.core.integers import Dim, Int, Item, Symbol, int_op
 from workbench.core.program import Block, Op, Program, captured
 from workbench.core.values import Value
 from workbench.sources.paddle.passes.shape_arithmetic import shape_arithmetic
@@ -119,7 +120,7 @@ class _Tidier:
                 stop = int_op("+", bound, _TESTS[name])
                 first_number = self._integer(start)
                 return _Range(
-                    replaced_in(first_number, self.taken), replaced_in(stop, self.taken), step,
+                    with_values(first_number, self.taken), with_values(stop, self.taken), step,
                     position,
                 )  # fmt: skip
         return None
@@ -155,7 +156,7 @@ class _Tidier:
         arguments = (number, *(body.arguments[i] for i in keep))
         results = tuple(body.results[i + 1] for i in keep)
         operands, outputs = list(op.inputs.values())[1:], list(op.outputs.items())
-        read = (*values_in(found.start), *values_in(found.stop))
+        read = tuple(values_of((found.start, found.stop)))
         return Op(
             "workbench.for",
             {"read": read, **{f"input_{i}": operands[i] for i in keep}},

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from workbench.conversion.rewrite import producers, substitute, substitute_op
-from workbench.core.integers import Dim, Known, replaced
+from workbench.core.arguments import with_values
+from workbench.core.integers import Dim, Known
 from workbench.core.program import Block, Op, Operand, Program
 from workbench.core.values import LIST, Value
 
@@ -23,7 +24,7 @@ def no_ops(program: Program) -> Program:
     remover = _Remover(program)
     changed = program.with_block(remover.block(program.block, {}))
     known = {
-        key: Known(replaced(found.array, remover.removed), found.dtype)
+        key: Known(with_values(found.array, remover.removed), found.dtype)
         for key, found in program.known.items()
     }
     return replace(changed, known=known)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.conversion.channels import compact, in_channels_first, is_channels_last, is_fixed
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Dtype, Layer
 from workbench.core.dtypes import is_float
@@ -13,13 +14,6 @@ from workbench.core.integers import Dim, Int
 from workbench.core.program import Operand
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
-from workbench.sources.paddle.rules.convolution import (
-    channels_first,
-    channels_last,
-    compact,
-    is_channels_last,
-    is_fixed,
-)
 from workbench.sources.paddle.rules.normalization import in_layer
 
 _MODES = {"nearest_interp": "nearest", "bicubic_interp": "bicubic", "linear_interp": "linear",
@@ -48,16 +42,15 @@ def interpolate(
     """
     rank = len(x.shape)
     mode = _MODES[op.name]
-    last = is_channels_last(data_format)
-    first: Any = channels_first(x, rank) if last else x
     target = _target(
         op, rank - 2, out_size, size_tensor, scale_tensor, (out_d, out_h, out_w), scale
     )
-    out = _resized(op, first, x, mode, target, align_corners, align_mode, last)
-    if last:
-        op.note("NHWC: permuted around the resize")
-        return channels_last(out, rank)
-    return out
+    sizes = x.shape[1:-1] if is_channels_last(data_format) else x.shape[2:]
+
+    def resized(first: Any) -> Any:
+        return _resized(op, first, x.dtype, sizes, mode, target, align_corners, align_mode)
+
+    return in_channels_first(op, x, data_format, resized, "resize")
 
 
 def _target(
@@ -91,23 +84,22 @@ def _target(
 
 
 def _resized(
-    op: Context, first: Any, x: Value, mode: str, target: dict[str, Any], corners: bool,
-    align: int, last: bool,
+    op: Context, first: Any, dtype: str, sizes: tuple[int, ...], mode: str, target: dict[str, Any],
+    corners: bool, align: int,
 ) -> Call | Layer:  # fmt: skip
-    first_sizes = x.shape[1:-1] if last else x.shape[2:]
     if mode == "nearest":
-        if corners or not is_float(x.dtype):
+        if corners or not is_float(dtype):
             op.note("positions of align_corners" if corners else "integers, which torch refuses")
             return call("fn.resize_nearest", first, **target, align_corners=corners)
         if not all(_is_safe(factor) for factor in target.get("scale_factor", ())):
             op.note("torch rounds a scale between 1 and 2.5 when the sizes come out whole")
             return call("fn.resize_nearest", first, **target)
         return _plain(op, first, mode, target, {})
-    op.require(is_float(x.dtype), f"torch resizes {x.dtype} only by nearest neighbour")
+    op.require(is_float(dtype), f"torch resizes {dtype} only by nearest neighbour")
     if not corners and align == 1 and mode != "bicubic":
         op.note("align_mode=1: positions are not centred")
         return call("fn.resize_linear", first, **target)
-    if not corners and _differs(mode, first_sizes, target):
+    if not corners and _differs(mode, sizes, target):
         op.note("torch differs where a size stays or becomes 1")
         if mode == "bicubic":
             return call("fn.resize_cubic", first, **target)
@@ -182,21 +174,22 @@ def interpolate_antialias(
 ) -> Any:
     """Resize with the kernel widened where the image shrinks."""
     op.require(is_float(x.dtype), f"torch has no antialiased resize of {x.dtype}")
-    last = is_channels_last(data_format)
-    first: Any = channels_first(x, 4) if last else x
     half = x.dtype in ("float16", "bfloat16")
-    first = call(".float", first) if half else first  # torch has it for wider floats only
     target = _target(op, 2, out_size, size_tensor, scale_tensor, (out_d, out_h, out_w), scale)
     options = {"mode": interp_method, "align_corners": align_corners, "antialias": True}
-    if target.get("size", ())[1:] == (1,):
-        op.note("transposed around the resize: torch repeats one row if the width becomes 1")
-        turned = {"size": target["size"][::-1]}
-        out = call("F.interpolate", call("torch.transpose", first, 2, 3), **turned, **options)
-        out = out.method("transpose", 2, 3)
-    else:
-        out = call("F.interpolate", first, **target, **options)
-    out = out.method("to", Dtype(x.dtype)) if half else out
-    return channels_last(out, 4) if last else out
+
+    def resized(first: Any) -> Call:
+        first = call(".float", first) if half else first  # torch has it for wider floats only
+        if target.get("size", ())[1:] == (1,):
+            op.note("transposed around the resize: torch repeats one row if the width becomes 1")
+            turned = {"size": target["size"][::-1]}
+            out = call("F.interpolate", call("torch.transpose", first, 2, 3), **turned, **options)
+            out = out.method("transpose", 2, 3)
+        else:
+            out = call("F.interpolate", first, **target, **options)
+        return out.method("to", Dtype(x.dtype)) if half else out
+
+    return in_channels_first(op, x, data_format, resized)
 
 
 @rule("pd_op.grid_sample")
@@ -228,17 +221,13 @@ def _rearranged(
     op: Context, x: Value, data_format: str, layer: str, function: str, factor: dict[str, int]
 ) -> Call | Layer:
     """A layer of torch that has channels first only."""
-    last = is_channels_last(data_format)
-    first: Any = channels_first(x, 4) if last else x
-    out: Call | Layer
-    if in_layer(op, layer):
-        out = Layer(f"nn.{layer}", (first,), factor)
-    else:
-        out = call(function, first, *factor.values())
-    if last:
-        op.note("NHWC: permuted around the layer")
-        return channels_last(out, 4)
-    return out
+
+    def rearranged(first: Any) -> Call | Layer:
+        if in_layer(op, layer):
+            return Layer(f"nn.{layer}", (first,), factor)
+        return call(function, first, *factor.values())
+
+    return in_channels_first(op, x, data_format, rearranged, "layer")  # type: ignore[no-any-return]
 
 
 @rule("pd_op.pixel_shuffle")
@@ -277,11 +266,10 @@ def temporal_shift(
     op: Context, x: Value, seg_num: int, shift_ratio: float = 0.25, data_format: str = "NCHW"
 ) -> Call:
     """Parts of the channels moved one frame forth and back; torch has no such function."""
-    last = is_channels_last(data_format)
-    first: Any = channels_first(x, 4) if last else x
-    ratio = float(str(np.float32(shift_ratio)))
-    out = call("fn.temporal_shift", first, seg_num=seg_num, shift_ratio=ratio)
-    return channels_last(out, 4) if last else out
+    settings = {"seg_num": seg_num, "shift_ratio": float(str(np.float32(shift_ratio)))}
+    return in_channels_first(  # type: ignore[no-any-return]
+        op, x, data_format, lambda first: call("fn.temporal_shift", first, **settings)
+    )
 
 
 @rule("pd_op.unfold")

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from workbench.conversion.channels import in_channels_first, sizes_of
 from workbench.conversion.context import Context, call, method
 from workbench.conversion.names import parts
 from workbench.core.calls import Call, Layer, Result, Weight
 from workbench.core.integers import Int, Symbol
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
-from workbench.sources.paddle.rules.convolution import (
-    channels_first,
-    channels_last,
-    is_channels_last,
-    sizes_of,
-)
 
 
 def in_layer(op: Context, name: str) -> bool:
@@ -44,29 +39,25 @@ def batch_norm(
     In training Paddle accumulates the biased variance, torch the unbiased one.
     """
     rank = len(x.shape)
-    nhwc = is_channels_last(data_format) and rank > 2
-    first: Any = channels_first(x, rank) if nhwc else x
     running = (is_test and not trainable_statistics) or use_global_stats
     weights = {"weight": scale, "bias": bias, "running_mean": mean, "running_var": variance}
     stored = {key: weight for key, value in weights.items() if (weight := op.weight(value))}
-    out: Call | Layer
-    if running and len(stored) == 4 and 2 <= rank <= 5:
-        name = f"nn.BatchNorm{max(rank - 2, 1)}d"
-        arguments = {
-            "num_features": stored["weight"].shape[0],
-            "eps": epsilon,
-            "momentum": round(1 - momentum, 6),
-        }
-        out = Layer(name, (first,), arguments, stored)
-    elif running:
-        out = call("F.batch_norm", first, mean, variance, scale, bias, eps=epsilon)
-    else:
+
+    def normalised(first: Any) -> Call | Layer:
+        if running and len(stored) == 4 and 2 <= rank <= 5:
+            name = f"nn.BatchNorm{max(rank - 2, 1)}d"
+            arguments = {
+                "num_features": stored["weight"].shape[0],
+                "eps": epsilon,
+                "momentum": round(1 - momentum, 6),
+            }
+            return Layer(name, (first,), arguments, stored)
+        if running:
+            return call("F.batch_norm", first, mean, variance, scale, bias, eps=epsilon)
         op.note("normalises with the statistics of the batch, as the Paddle program does")
-        out = call("F.batch_norm", first, None, None, scale, bias, training=True, eps=epsilon)
-    if nhwc:
-        op.note("NHWC: permuted around the layer")
-        out = channels_last(out, rank)
-    return Result(out, {"out": ()})
+        return call("F.batch_norm", first, None, None, scale, bias, training=True, eps=epsilon)
+
+    return Result(in_channels_first(op, x, data_format, normalised, "layer"), {"out": ()})
 
 
 @rule("pd_op.layer_norm", "pd_op.fast_ln")
@@ -127,20 +118,15 @@ def group_norm(
     data_format: str = "NCHW",
 ) -> Result:
     """Group normalisation; the same in both, but torch has channels first only."""
-    rank = len(x.shape)
-    nhwc = is_channels_last(data_format) and rank > 2
-    first: Any = channels_first(x, rank) if nhwc else x
     weight, shift = op.weight(scale), op.weight(bias)
-    out: Call | Layer
-    if weight is not None and shift is not None:
+
+    def normalised(first: Any) -> Call | Layer:
+        if weight is None or shift is None:
+            return call("F.group_norm", first, groups, scale, bias, eps=epsilon)
         arguments = {"num_groups": groups, "num_channels": weight.shape[0], "eps": epsilon}
-        out = Layer("nn.GroupNorm", (first,), arguments, {"weight": weight, "bias": shift})
-    else:
-        out = call("F.group_norm", first, groups, scale, bias, eps=epsilon)
-    if nhwc:
-        op.note("NHWC: permuted around the layer")
-        out = channels_last(out, rank)
-    return Result(out, {"y": ()})
+        return Layer("nn.GroupNorm", (first,), arguments, {"weight": weight, "bias": shift})
+
+    return Result(in_channels_first(op, x, data_format, normalised, "layer"), {"y": ()})
 
 
 @rule("pd_op.instance_norm")
@@ -207,12 +193,12 @@ def local_response_norm(
 ) -> Result:
     """Local response normalisation. torch divides `alpha` by the number of channels summed."""
     op.require(n % 2, "an even number of channels is not centred as in torch")
-    rank = len(x.shape)
-    nhwc = data_format == "NHWC"
-    first: Any = channels_first(x, rank) if nhwc else x
     op.note(f"alpha {alpha:g} times {n}, which torch divides out")
-    out = call("F.local_response_norm", first, n, alpha=alpha * n, beta=beta, k=k)
-    return Result(channels_last(out, rank) if nhwc else out, {"out": ()})
+    settings = {"alpha": alpha * n, "beta": beta, "k": k}
+    out = in_channels_first(
+        op, x, data_format, lambda first: call("F.local_response_norm", first, n, **settings)
+    )
+    return Result(out, {"out": ()})
 
 
 @rule("pd_op.spectral_norm")

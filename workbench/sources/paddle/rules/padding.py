@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from workbench.conversion.channels import in_channels_first, is_channels_last
 from workbench.conversion.context import Context, call
 from workbench.core.calls import Call
 from workbench.core.dtypes import is_float
 from workbench.core.program import Operand
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
-from workbench.sources.paddle.rules.convolution import (
-    channels_first,
-    channels_last,
-    is_channels_last,
-)
 from workbench.sources.paddle.rules.elementwise import as_number
 from workbench.sources.paddle.rules.manipulation import traced
 
@@ -43,19 +39,20 @@ def pad3d(
     data_format: str = "NCDHW",
 ) -> Any:  # fmt: skip
     """Padding of the spatial axes: left, right, top, bottom, … as in torch; also channels-last."""
-    rank = len(x.shape)
     given = paddings if op.name == "pad" else op.ints(paddings)
     sides = [traced(side) for side in given]
     last = is_channels_last(data_format)
     if mode == "constant":
         value = pad_value if is_float(x.dtype) else as_number(pad_value, "int64")
         return _constant(x, [0, 0, *sides] if last else sides, value)
-    source: Any = channels_first(x, rank) if last else x
-    if mode == "circular" and _wraps_twice(x, sides, last):
-        padded = call("fn.pad_circular", source, tuple(sides))
-    else:
-        padded = call("F.pad", source, tuple(sides), mode=mode)
-    return channels_last(padded, rank) if last else padded
+    twice = mode == "circular" and _wraps_twice(x, sides, last)
+
+    def padded(source: Any) -> Call:
+        if twice:
+            return call("fn.pad_circular", source, tuple(sides))
+        return call("F.pad", source, tuple(sides), mode=mode)
+
+    return in_channels_first(op, x, data_format, padded)
 
 
 def _wraps_twice(x: Value, sides: list[Any], last: bool) -> bool:

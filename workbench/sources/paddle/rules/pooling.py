@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from workbench.conversion.channels import (
+    compact,
+    in_channels_first,
+    is_fixed,
+    paddings_of,
+    sides_of,
+    sizes_given,
+    spatial_sizes,
+)
 from workbench.conversion.context import Context, call
 from workbench.core.calls import Call, Layer, Result
 from workbench.core.integers import Dim, Int
 from workbench.core.program import Operand
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
-from workbench.sources.paddle.rules.convolution import (
-    channels_first,
-    channels_last,
-    compact,
-    is_channels_last,
-    is_fixed,
-    paddings_of,
-    sides_of,
-    sizes_of,
-)
 from workbench.sources.paddle.rules.normalization import in_layer
 
 Ints = Sequence[Int]
@@ -47,25 +46,19 @@ def pool(
     last window that starts in the padding, and paddings may differ at the two ends. Paddle skips
     NaN in a maximum, torch does not.
     """
-    rank = len(x.shape)
-    nhwc = is_channels_last(data_format)
-    first: Any = channels_first(x, rank) if nhwc else x
-    kernel = sizes_given(op, kernel_size)
-    spatial = sizes_of(x, 1, rank - 1) if nhwc else sizes_of(x, 2, rank)
-    if adaptive or global_pooling:
-        kernel = [1] * (rank - 2) if global_pooling else kernel
-        out = _adaptive(op, first, x, kernel, pooling_type)
-    else:
+    kernel, spatial = sizes_given(op, kernel_size), spatial_sizes(x, data_format)
+
+    def pooled(first: Any) -> Any:
+        if adaptive or global_pooling:
+            sizes = [1] * len(spatial) if global_pooling else kernel
+            return _adaptive(op, first, x, sizes, pooling_type)
         begins, ends = paddings_of(padding_algorithm, paddings, spatial, kernel, strides)
         windows = _Windows(spatial, kernel, strides, begins, ends, ceil_mode)
         if pooling_type == "max":
-            out = _max(op, first, windows)
-        else:
-            out = _mean(op, first, windows, exclusive)
-    if nhwc:
-        op.note("NHWC: permuted around the layer")
-        return channels_last(out, rank)
-    return out
+            return _max(op, first, windows)
+        return _mean(op, first, windows, exclusive)
+
+    return in_channels_first(op, x, data_format, pooled, "layer")
 
 
 class _Windows:
@@ -166,13 +159,6 @@ def _pooled(
     return call(f"F.{function}{dims}d", x, **options)
 
 
-def sizes_given(op: Context, sizes: Any) -> list[Int]:
-    """Sizes that are an attribute (plain integers) or an operand (a tensor)."""
-    if isinstance(sizes, tuple) and not any(isinstance(size, Value) for size in sizes):
-        return list(sizes)
-    return op.ints(sizes)
-
-
 @rule("pd_op.max_pool2d_with_index", "pd_op.max_pool3d_with_index", "workbench.max_pool1d")
 def max_pool_with_index(
     op: Context,
@@ -217,24 +203,23 @@ def lp_pool(
     norm_type: float = 2.0,
 ) -> Any:
     """(Sum of xᵖ)^(1/p) over windows; p = ∞ is the maximum. NaN for negative sums, as in torch."""
-    rank = len(x.shape)
     op.require(not adaptive, "adaptive Lp pooling has no counterpart in torch")
-    nhwc = is_channels_last(data_format)
-    first: Any = channels_first(x, rank) if nhwc else x
-    spatial = sizes_of(x, 1, rank - 1) if nhwc else sizes_of(x, 2, rank)
+    spatial = spatial_sizes(x, data_format)
     kernel, stride = sizes_given(op, kernel_size), list(strides)
     if global_pooling:
         kernel, stride, padding_algorithm = spatial, [1] * len(spatial), "VALID"
     begins, ends = paddings_of(padding_algorithm, paddings, spatial, kernel, stride)
     windows = _Windows(spatial, kernel, stride, begins, ends, ceil_mode)
-    if norm_type == float("inf"):
-        out = _max(op, first, windows)
-    elif windows.even and not any(begins) and not ceil_mode:
-        options = {"norm_type": norm_type, **windows.options()}
-        out = _pooled(op, "LPPool", "lp_pool", rank - 2, first, options)
-    else:
-        out = call("fn.lp_pool", first, norm_type, **windows.helper())
-    return channels_last(out, rank) if nhwc else out
+
+    def pooled(first: Any) -> Any:
+        if norm_type == float("inf"):
+            return _max(op, first, windows)
+        if windows.even and not any(begins) and not ceil_mode:
+            options = {"norm_type": norm_type, **windows.options()}
+            return _pooled(op, "LPPool", "lp_pool", len(spatial), first, options)
+        return call("fn.lp_pool", first, norm_type, **windows.helper())
+
+    return in_channels_first(op, x, data_format, pooled)
 
 
 @rule("pd_op.unpool", "pd_op.unpool3d")

@@ -118,7 +118,7 @@ class Body:
             self._control_flow(row, number, indent)
             return
         assert row.call is not None
-        text = self.expressions.call(row.call)
+        text = self.expressions.write(row.call)
         places = [place for _, place in row.outputs]
         names = [self._fresh(value, row, number) for value in row.values]
         if len(names) == 1:
@@ -224,7 +224,7 @@ class Body:
                 self._control_flow(row, number, indent)
                 continue
             assert row.call is not None
-            text = self.expressions.call(row.call)
+            text = self.expressions.write(row.call)
             names = [self._bind(value, _word(row)) for value in row.values]
             places = [place for _, place in row.outputs]
             if len(names) == 1:

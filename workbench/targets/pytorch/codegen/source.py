@@ -16,6 +16,7 @@ from workbench.targets.pytorch.codegen.layout import wrap
 from workbench.targets.pytorch.codegen.plan import make_plan
 from workbench.targets.pytorch.codegen.text import docstring, dotted, quoted
 from workbench.targets.pytorch.modules import make_module
+from workbench.targets.pytorch.reserved import IMPORTS
 from workbench.targets.pytorch.signatures import REQUIRED, signature_of
 
 _SCOPE = '''class Scope(nn.Module):
@@ -35,12 +36,6 @@ _ADDING = {"buffer": "register_buffer", "parameter": "register_parameter"}
 #: Types of arguments that may be left out where they are torch's default.
 _WRITTEN = (bool, int, float, complex, str, tuple, list, type(None))
 _STATISTICS = ("running_mean", "running_var")
-_IMPORTS = {
-    "nn": "from torch import nn",
-    "F": "from torch.nn import functional as F",
-    "ops": "from torchvision import ops",
-    "operator": "import operator",
-}
 
 
 def generate(mapping: Mapping, header: str, class_name: str = "Model") -> str:
@@ -57,8 +52,8 @@ def generate(mapping: Mapping, header: str, class_name: str = "Model") -> str:
     text = "\n\n".join(body)
     if "Scope(" in text:
         body.insert(0, _SCOPE)
-    lines = {"import torch", "from torch import nn", *imports}
-    lines |= {_IMPORTS[name] for name in builder.modules if name in _IMPORTS}
+    lines = {IMPORTS[name] for name in ("torch", "nn", *builder.modules) if name in IMPORTS}
+    lines |= imports
     lines.add("from safetensors.torch import load_file")
     lines.add("from pathlib import Path")
     parts = [_sorted_imports(lines), *([helpers] if helpers else [])]

@@ -5,26 +5,11 @@ Strings, comments, docstrings and names of generated source all come from here.
 
 from __future__ import annotations
 
-import builtins
-import sys
 from collections.abc import Container
 
 from workbench.core.errors import ConversionError
 from workbench.core.identifiers import folded, is_plain
-from workbench.targets.pytorch import functions
-
-
-def _reserved() -> frozenset[str]:
-    names = {"self", "torch", "nn", "F", "ops", "math", "operator", "Path", "load_file", "TIED"}
-    names |= {"Tensor", "Any", "Scope", "Model", "load", "layer", "_", "_tie", *dir(builtins)}
-    for module in list(sys.modules):
-        if module.startswith(f"{functions.__name__}."):
-            names |= set(vars(sys.modules[module]))
-    return frozenset(names | set(functions.__all__))
-
-
-#: Names that mean something in generated source: no variable, argument or class may take them.
-RESERVED = _reserved()
+from workbench.targets.pytorch.reserved import VARIABLES
 
 
 def printable(text: str) -> str:
@@ -57,7 +42,7 @@ def variable(wanted: str, taken: Container[str] = ()) -> str:
     name = folded(wanted)
     name = name if is_plain(name) else folded(f"n_{name.strip('_')}".rstrip("_"))
     candidate, count = name, 1
-    while candidate in RESERVED or candidate in taken or not is_plain(candidate):
+    while candidate in VARIABLES or candidate in taken or not is_plain(candidate):
         count += 1
         candidate = f"{name}_{count}" if name[-1].isdigit() else f"{name}{count}"
     return candidate
