@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import paddle
 from paddle import nn
-from paddle.nn import functional as F
+from paddle.nn import functional as F  # noqa: N812
 from paddle.static import InputSpec
 
 RANDOM = np.random.default_rng(7)

@@ -49,7 +49,7 @@ def test_slips_change_what_a_function_gives() -> None:
     for _, _, make in mutants(elementwise.clip_by_norm):
         try:
             changed += not torch.equal(make()(x, 2.0), right)
-        except Exception:
+        except Exception:  # noqa: BLE001 - some slips cannot run
             changed += 1
     assert changed > 0
 

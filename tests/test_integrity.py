@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import fx, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 import workbench as wb
 from tests.conftest import SAMPLES

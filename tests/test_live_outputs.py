@@ -6,7 +6,7 @@ import numpy as np
 import paddle
 import pytest
 import torch
-from paddle.nn import functional as F
+from paddle.nn import functional as F  # noqa: N812
 from paddle.static import InputSpec
 
 import workbench as wb

@@ -61,7 +61,7 @@ def test_dimensions_that_must_be_equal_stay_so() -> None:
 @pytest.mark.parametrize("same", [True, False])
 def test_none_differ_where_all_must_be_equal(same: bool) -> None:
     program = _pair()
-    takes = lambda ways: [same and len(set(_lengths(program, one))) == 1 for one in ways]
+    takes = lambda ways: [same and len(set(_lengths(program, one))) == 1 for one in ways]  # noqa: E731
     assert not apart(program, takes)
 
 

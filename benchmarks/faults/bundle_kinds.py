@@ -33,7 +33,7 @@ def bundle_faults(migration: wb.Migration) -> Iterator[Fault]:
     text = bundle.generate(migration.mapping, "")
     for kind, pattern, change in _SOURCE:
         if re.search(pattern, text):
-            plant = lambda _, p=pattern, c=change: _source(p, c)
+            plant = lambda _, p=pattern, c=change: _source(p, c)  # noqa: E731
             yield Fault("bundle", f"source: {kind}", "model.py", ("model.py",), plant)
     state = migration.convert().state_dict()
     if any(tensor.is_floating_point() for tensor in state.values()):

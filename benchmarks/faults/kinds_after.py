@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from workbench.core.calls import Call, Dtype, Layer, Weight, calls_in
 from workbench.core.mapping import Row

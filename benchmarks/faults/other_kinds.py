@@ -89,7 +89,7 @@ def control_faults(mapping: Mapping) -> Iterator[Fault]:
     for kind, name, owner, function, words in _CONTROL:
         paths = tuple(row.path for row in mapping.walk() if row.op and row.op.name == name)
         if paths:
-            plant = lambda _, owner=owner, function=function: _forward(owner, function)
+            plant = lambda _, owner=owner, function=function: _forward(owner, function)  # noqa: E731
             yield Fault("function", kind, name, words, plant, paths)
 
 
@@ -153,7 +153,7 @@ def mapping_faults(mapping: Mapping) -> Iterator[Fault]:
     seen: dict[str, int] = {}
     for one in row_faults(mapping.walk()):
         number = seen[f"{one.kind} {one.path}"] = seen.get(f"{one.kind} {one.path}", -1) + 1
-        plant = lambda m, one=one: _row(m, one)
+        plant = lambda m, one=one: _row(m, one)  # noqa: E731
         yield Fault("mapping", one.kind, f"{one.path}#{number}", one.words, plant, (one.path,))
 
 
@@ -163,7 +163,7 @@ def changed_module_faults(migration: wb.Migration) -> Iterator[Fault]:
     faults: list[ModuleFault] = list(module_faults(migration.convert()))
     for one in faults:
         number = seen[f"{one.kind} {one.path}"] = seen.get(f"{one.kind} {one.path}", -1) + 1
-        plant = lambda m, one=one, number=number: _changed(m, one.kind, one.path, number)
+        plant = lambda m, one=one, number=number: _changed(m, one.kind, one.path, number)  # noqa: E731
         paths = _sharing(migration.mapping, one.path)
         yield Fault("module", one.kind, f"{one.path}#{number}", one.words, plant, paths)
 

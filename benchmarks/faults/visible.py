@@ -140,7 +140,7 @@ class Looker:
             with widened(True):
                 wide = wide_module(module)
                 self.values[True] = [_values(wide, _double(feed)) for feed in feeds]
-        except Exception:
+        except Exception:  # noqa: BLE001 - not every program runs in float64
             self.values[True] = []
 
     def look(self, module: nn.Module, paths: Collection[str]) -> Shown:
@@ -149,7 +149,7 @@ class Looker:
             outputs = [_run(module, feed) for feed in self.feeds]
         except TimeoutError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - that shows
             return Shown("plain", f"cannot run: {type(error).__name__}", math.inf)
         size = max(difference(*pair) for pair in zip(outputs, self.outputs, strict=True))
         if size > PLAIN_32:
@@ -161,7 +161,7 @@ class Looker:
                 size = self._rows(module, paths, wide)
             except TimeoutError:
                 raise
-            except Exception:
+            except Exception:  # noqa: BLE001 - the faulty row does not run in float64
                 continue
             if size > (PLAIN_64 if wide else PLAIN_32):
                 return Shown("plain", "row in float64" if wide else "row", size)

@@ -34,7 +34,7 @@ def test_an_edit_by_keyboard_reaches_python_and_the_file(small: Any) -> None:
     assert nb.python("m.mapping['block.re_lu'].target") == "F.gelu"
     assert saved(nb, nb.file) == {"block.re_lu": {"target": "F.gelu"}}
     told = f"edit: Enter to changed row, by way of Python and the file: {shown * 1000:.0f} ms"
-    print(f"\n{told}")
+    print(f"\n{told}")  # noqa: T201 - figures for the reader
     assert nb.page.evaluate("() => document.activeElement.className") == "wbe-grid"
     assert nb.errors == []
     assert nb.outside == []
@@ -270,7 +270,7 @@ def test_two_thousand_rows(notebook: Open) -> None:
     middle, slow = frames[len(frames) // 2], frames[int(len(frames) * 0.95)]
     told = f"first row {first:.2f} s after the run; edit in Python after {took * 1000:.0f} ms"
     told += f"; scrolling {middle:.0f} ms a frame, 95 % below {slow:.0f} ms"
-    print(f"\n2000 rows: {told}")
+    print(f"\n2000 rows: {told}")  # noqa: T201 - figures for the reader
 
 
 def test_roles_for_assistive_technology(small: Any) -> None:

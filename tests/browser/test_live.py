@@ -61,7 +61,7 @@ def test_a_planted_wrong_step_turns_red_and_repaired_green(notebook: Open) -> No
     )
     right = time.monotonic() - start
     told = f"live check: red after {wrong:.2f} s, green after {right:.2f} s"
-    print(f"\n{told}")
+    print(f"\n{told}")  # noqa: T201 - figures for the reader
     assert nb.python(f"dict(m.mapping['{path}'].edited)") == {}
 
 

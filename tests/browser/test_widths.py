@@ -75,7 +75,7 @@ def test_every_control_is_within_reach_at_every_width(small: Any) -> None:
             assert shape["panel"][0] >= 280, (width, side, shape)
             assert shape["grid"][0] >= 480, (width, side, shape)
             assert shape["grid"][1] >= 180, (width, side, shape)
-    print(json.dumps(told))
+    print(json.dumps(told))  # noqa: T201 - figures for the reader
 
 
 def test_a_long_panel_scrolls_downwards_only(small: Any) -> None:

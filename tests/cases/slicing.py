@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.oracle.case import boolean, c64, case, f16, f32, f64, i32, i64, values
 
 X2, X3 = f32("B", 3), f32("B", 3, "H")
-I = "int64"
+I = "int64"  # noqa: E741
 
 CASES = [
     # slice

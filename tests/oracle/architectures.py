@@ -8,7 +8,7 @@ from typing import Any
 
 import paddle
 from paddle import nn
-from paddle.nn import functional as F
+from paddle.nn import functional as F  # noqa: N812
 from paddle.vision.ops import DeformConv2D
 
 # Forward methods are read by Paddle's source translator, which wants plain statements.

@@ -90,7 +90,7 @@ def _attempt(case: Case, module: nn.Module, name: str) -> str:
             form = FORMATS[_FORMATS[name]]
             with tempfile.TemporaryDirectory() as folder:
                 tried(form, module, _sizes(case, first), Path(folder) / form.file, check)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - exporters raise anything
         return reason(error)
     return ""
 

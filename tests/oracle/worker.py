@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import paddle
 from paddle import nn
-from paddle.nn import functional as F
+from paddle.nn import functional as F  # noqa: N812
 
 from workbench.sources.paddle.worker.serve import serve
 

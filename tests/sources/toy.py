@@ -3,6 +3,7 @@
 A model is a `.toy` file: JSON with inputs, weights and operators in order. Its runtime is numpy.
 """
 
+# ruff: noqa: D102
 from __future__ import annotations
 
 import json

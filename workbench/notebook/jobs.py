@@ -30,7 +30,7 @@ class DirectJobs:
         """Run `work` now."""
         try:
             result = work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed to the caller
             done(None, error)
             return
         done(result, None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import paddle
 from paddle import nn
-from paddle.nn import functional as F
+from paddle.nn import functional as F  # noqa: N812
 
 from benchmarks.faults.programs.collection import image, program, real
 

@@ -105,7 +105,7 @@ def _layer(
 
 
 def _made(unit: Unit, fit: Fit) -> torch.Tensor | None:
-    """What the source made where the layer of the target stands; None where it has no such place."""
+    """What the source made where the layer of the target stands; None where it has no place."""
     if not all(one.outputs for one in fit.sources) or not fit.sources:
         return None
     if unit.kind == "MultiheadAttention":

@@ -1,7 +1,7 @@
 """Fill a module by running it: layers take their weights when they meet their input.
 
-The source ran before, and what each of its layers read is known. When a layer of the target is about
-to run, the source's layers that read the same numbers are those that it can be. It takes the
+The source ran before, and what each of its layers read is known. When a layer of the target is to
+run, the source's layers that read the same numbers are those that it can be. It takes the
 weights of one, so that what follows runs on right numbers too. Where several read the same (query,
 key and value), one is tried, and another when a later layer meets numbers that nobody knows.
 """
@@ -35,7 +35,7 @@ class Decision:
 
 @dataclass(slots=True)
 class Filling:
-    """What one run settled: fits by path, in order; how each was found; where it lost the thread."""
+    """What one run settled: fits by path, how each was found, where it got stuck."""
 
     fits: dict[str, Fit] = field(default_factory=dict)
     evidence: dict[str, str] = field(default_factory=dict)

@@ -143,7 +143,7 @@ def _findings(
         if module is not None:
             try:
                 before = worst(check_row(mapping, row.path, r, module) for r in references)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the changed module cannot run
                 before = Check("wrong", problem="it cannot run")
         told = f"the module was changed after conversion: {changed}"
         yield _finding(row, told, before, as_mapped, None, "changed", "convert the model again")
@@ -217,7 +217,7 @@ class _Trial:
                 check = worst([check, check_row(mapping, row.path, reference, module)])
                 if check.failed:
                     break
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a candidate that cannot be built or run
             return Check("wrong", problem=str(error))
         return check
 

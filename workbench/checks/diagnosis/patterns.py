@@ -28,7 +28,7 @@ def first_pair(
         get = partial(reference_tensor, reference)
         try:
             made = RowRunner(build_row(mapping, row)).alone(row.path, get)
-        except Exception:
+        except Exception:  # noqa: BLE001 - what cannot run has no pattern
             return None
         for value in row.values:
             ours, theirs = made.get(value), get(value)
@@ -75,7 +75,7 @@ def _recurrent(mapping: Mapping, row: Row, references: Sequence[Reference]) -> s
         return told
     try:
         told = recurrent_cause(mapping, row, references)
-    except Exception:
+    except Exception:  # noqa: BLE001 - what cannot run has no pattern
         return ""
     return told or "no mix-up of its weights explains it"
 

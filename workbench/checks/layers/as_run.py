@@ -59,7 +59,7 @@ class AsRun:
             return
         try:
             made = self.run.step(row.path, None if row.is_comparable else self._paddles)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a row that cannot run is a finding
             self._stopped(row, error)
             return
         if not row.is_comparable or row.is_parameter:

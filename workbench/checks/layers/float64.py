@@ -87,7 +87,7 @@ class _Run:
             return
         try:
             made = self.chain.step(row.path)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a row that cannot run is a finding
             self._cannot(row, error)
             return
         checks = {value: self._check(row, value, made.get(value)) for value in row.values}
@@ -118,7 +118,7 @@ class _Run:
         """A random row, or one that Paddle computes by mistake: the chain takes Paddle's values."""
         try:
             self.chain.step(row.path, self._paddles)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a row that cannot run is a finding
             self._cannot(row, error)
         else:
             self.found.rows[row.path] = _UNCHECKED
@@ -201,7 +201,7 @@ def alone(
         made = runner.alone(row.path, paddles.get)
     except NotRecordedError:
         return dict.fromkeys(row.values, _UNCHECKED)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a row that cannot run is a finding
         return dict.fromkeys(row.values, refused(row, paddles, error))
 
     def judged(value: Value, more: torch.Tensor | float = 0.0) -> Check:

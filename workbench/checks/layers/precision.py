@@ -153,7 +153,7 @@ class _Reduced:
                     made = chain.step(row.path, mover=self.reduced)
                     noise = full.step(row.path), moved.step(row.path, mover=self.moved)
                     checks = self._checks(row, made, *noise)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - e.g. a decision flipped
                     chain.failed = row.path
                     checks = [Check("unchecked", problem=first_line(error))]
             if not excuse and not alone.failed and worst(checks).failed and decides(row.ops):
@@ -183,7 +183,7 @@ class _Reduced:
             )
         except NotRecordedError:
             return _UNCHECKED
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a layer that cannot run is a finding
             return Check("wrong", problem=first_line(error))
         if all(_same(made.get(value), full.get(value)) for value in row.values):
             return self.checked.get(row.path, _UNCHECKED)

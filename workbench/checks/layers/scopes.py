@@ -113,7 +113,7 @@ class _Scopes:
             return _UNCHECKED
         try:
             return self._run(rows, outputs)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a scope that cannot run is a finding
             return Check("wrong", problem=first_line(error))
 
     def _run(self, rows: Sequence[Row], outputs: Sequence[Value]) -> Check:

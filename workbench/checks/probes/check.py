@@ -179,7 +179,7 @@ class Probing:
                 continue
             try:
                 self._probe(job)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - probing must not cost the verification
                 self._leave(f"probing failed, {first_line(error)}")
         return Probed(self.checks, self.references, self.unprobed, (self.prober,))
 
@@ -237,7 +237,7 @@ class Probing:
             return found
         try:
             return self.runner.alone(self.makers[value], self._recorded).get(value)
-        except Exception:
+        except Exception:  # noqa: BLE001 - what it is cannot be known then
             return None
 
     def _inside(self, recorder: Recorder, value: Value) -> Any:

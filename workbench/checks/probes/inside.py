@@ -40,7 +40,7 @@ class Recorder:
             hooks.append(parts[row.path].register_forward_pre_hook(_stop))
         try:
             runner.alone(row.path, get)
-        except Exception:
+        except Exception:  # noqa: BLE001 - what was seen before is kept
             pass
         finally:
             for hook in hooks:
@@ -74,7 +74,7 @@ class Recorder:
             return None
         try:
             return as_tuple(_Watching(block, self.values).run(*given))
-        except Exception:
+        except Exception:  # noqa: BLE001 - what was computed before is kept
             return None
 
 

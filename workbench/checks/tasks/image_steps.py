@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 #: OpenCV's numbers of interpolations, and their names in the files, in lower case.
 _MODES = {

@@ -31,7 +31,7 @@ class WideModel:
         self.runner: RowRunner | None = None
         try:
             self.runner = RowRunner(build(self.mapping))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - own code may know nothing of float64
             self.unable = first_line(error)
 
 

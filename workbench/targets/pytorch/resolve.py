@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812 - the field's own name
 
 from workbench.core.errors import MappingError
 from workbench.targets.pytorch import custom, functions

@@ -134,7 +134,7 @@ class PaddleProcess:
             **self.environment,
         }  # fmt: skip
         self._folder = tempfile.TemporaryDirectory(prefix="workbench-paddle-")
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         try:
             self._process = subprocess.Popen(
                 [python, "-c", _START, self.module],

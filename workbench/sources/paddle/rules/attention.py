@@ -135,7 +135,7 @@ def softmax_mask(op: Context, x: Value, mask: Value) -> Call:
 
 
 @rule("pd_op.fused_softmax_mask_upper_triangle")
-def softmax_mask_upper_triangle(op: Context, X: Value) -> Call:
+def softmax_mask_upper_triangle(op: Context, X: Value) -> Call:  # noqa: N803 - Paddle's name
     """Softmax over the last axis with everything right of the diagonal masked out."""
     return call("fn.softmax_upper_triangle", X)
 

@@ -105,7 +105,7 @@ def svd(op: Context, x: Value, full_matrices: bool = False) -> Any:
 
 
 @rule("pd_op.eigh")
-def eigh(op: Context, x: Value, UPLO: str = "L") -> Call:
+def eigh(op: Context, x: Value, UPLO: str = "L") -> Call:  # noqa: N803 - Paddle's name
     """Eigenvalues and eigenvectors of a symmetric matrix."""
     return call("torch.linalg.eigh", x, **({} if UPLO == "L" else {"UPLO": UPLO}))
 

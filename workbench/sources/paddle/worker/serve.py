@@ -28,7 +28,7 @@ def serve(handlers: Mapping[str, Handler]) -> None:
         command = request.pop("command")
         try:
             answer = {"result": handlers[command](**request)}
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - every failure must reach the caller
             answer = {"error": _told(command, error), "hint": getattr(error, "hint", "")}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()

@@ -18,7 +18,7 @@ def takes(program: str, params: str | None, samples: list[list[str]]) -> list[bo
         feed = {name: np.load(path) for name, path in zip(feeds, files, strict=True)}
         try:
             run_saved(executor, loaded, feed, fetches)
-        except Exception:
+        except Exception:  # noqa: BLE001 - Paddle raises whatever its kernels do
             found.append(False)
         else:
             found.append(True)

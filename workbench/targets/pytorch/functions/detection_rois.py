@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from workbench.targets.pytorch.functions.detection import greedy_nms
 from workbench.targets.pytorch.functions.detection_boxes import decode_boxes

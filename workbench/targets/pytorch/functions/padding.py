@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 
 def pad_same(x: Tensor, kernel_size: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
