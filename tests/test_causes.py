@@ -14,6 +14,7 @@ from tests.oracle.case import Case, case, f32
 from workbench.app.migration import Migration
 from workbench.checks.diagnosis import diagnose_all
 from workbench.checks.diagnosis.confusions import confusions
+from workbench.conversion.book import RuleBook
 from workbench.core.arguments import calls_in
 from workbench.core.calls import Call, Dtype, Layer
 from workbench.editing.calls import main_call, swap
@@ -132,7 +133,7 @@ def _causes(migration: Migration) -> str:
     found = migration.verification
     assert found is not None
     given = migration.mapping, found, migration.references, migration.convert()
-    return " ".join(finding.cause for finding in diagnose_all(*given, rules=None))
+    return " ".join(finding.cause for finding in diagnose_all(*given, rules=RuleBook()))
 
 
 def _directions(made: Any) -> Any:

@@ -17,6 +17,7 @@ from workbench.checks.diagnosis import diagnose
 from workbench.checks.diagnosis.patterns import _relation
 from workbench.checks.results.checks import Finding
 from workbench.checks.values.tensor_changes import tensor_difference
+from workbench.conversion.book import RuleBook
 from workbench.core.calls import Call, Layer, Permuted
 from workbench.core.mapping import Mapping, Row
 
@@ -102,7 +103,7 @@ def _planted(
     row = _first(migration.mapping, target)
     faulty = replace(row, call=change(row.call))
     mapping = migration.mapping.with_row(row.path, faulty)
-    return mapping, faulty, diagnose(mapping, faulty, migration.references, rules=None)
+    return mapping, faulty, diagnose(mapping, faulty, migration.references, rules=RuleBook())
 
 
 def _shown(migration: wb.Migration, target: str, change: Change, told: str) -> None:

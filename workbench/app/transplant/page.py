@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from markupsafe import Markup
 
-from workbench.app.transplant.table import Pairing
+from workbench.app.transplant.table import Pairing, Table
+from workbench.checks.results.verification import Verification
 from workbench.report.fragments import verification_html
 from workbench.report.pieces import box, code, facts, head, table
-
-if TYPE_CHECKING:
-    from workbench.app.transplant.transplant import Transplant
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
@@ -20,24 +16,22 @@ _PAGE = """<!doctype html>
 """
 
 
-def page(transplant: Transplant) -> str:
-    """The whole page; raises as `Transplant.verify` does where nothing was verified yet."""
-    found = transplant.verification or transplant.verify()
-    names = transplant.migration.name, type(transplant.target).__name__
+def page(names: tuple[str, str], passed: bool, table_: Table, found: Verification) -> str:
+    """The whole page: of a transplant between these, with its table and its proof."""
     title = Markup("{} → {}").format(*names)
     told = facts(
         [
-            ("Verdict", "passed" if transplant.passed else found.outcome),
-            ("Tensors", repr(transplant.mapping).removeprefix("Table(").removesuffix(")")),
-            ("Nothing fills", ", ".join(transplant.mapping.missing) or "–"),
-            ("Not used", ", ".join(transplant.mapping.unused) or "–"),
+            ("Verdict", "passed" if passed else found.outcome),
+            ("Tensors", repr(table_).removeprefix("Table(").removesuffix(")")),
+            ("Nothing fills", ", ".join(table_.missing) or "–"),
+            ("Not used", ", ".join(table_.unused) or "–"),
             *[(cause.path, cause.cause) for cause in found.diagnosis],
             *[("Note", note) for note in found.notes],
         ]
     )
     lines = [
         (code(row.key), str(list(row.shape)), code(" + ".join(row.source)), _steps(row), row.why)
-        for row in transplant.mapping.rows
+        for row in table_.rows
     ]
     pairs = table(("target", "shape", "source", "steps", "why"), lines, "csccc")
     verdict = box(head("Transplant", str(title)), told)

@@ -236,7 +236,9 @@ class Transplant:
 
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page(self), encoding="utf-8")
+        found = self.verification or self.verify()
+        names = self.migration.name, type(self.target).__name__
+        path.write_text(page(names, self.passed, self.mapping, found), encoding="utf-8")
         return path
 
     def __repr__(self) -> str:

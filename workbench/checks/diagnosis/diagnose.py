@@ -106,8 +106,8 @@ def diagnose(
     """Why the row differs from Paddle; the first finding is the most likely.
 
     `references` are Paddle's values of a verification. `module`, when given, is looked at too: it
-    may have been changed after conversion. `rules` say what the row should be; without them only
-    the usual confusions are tried. Each finding was tried: `error_after` is what remains
+    may have been changed after conversion. `rules` say what the row should be, by default those of
+    its framework; of an empty book only the usual confusions are tried. Each finding was tried: `error_after` is what remains
     when it is mended. Empty when the row agrees with Paddle or nothing explains it.
     """
     changes = check_integrity(mapping, module).changes if module is not None else {}
@@ -119,9 +119,9 @@ def diagnose(
 def _made(mapping: Mapping, rules: RuleBook | None) -> list[dict[str, Row]]:
     """What the rules make of the program, by the place of the operator; then what ours make."""
     found = []
-    for book in (
-        dict.fromkeys((rules, source_of(mapping.program).rules)) if rules is not None else ()
-    ):
+    ours = source_of(mapping.program).rules
+    books = (rules or ours, ours) if rules is None or rules.names() else ()
+    for book in dict.fromkeys(books):
         with suppress(WorkbenchError):
             made = make_mapping(mapping.program, book)
             found.append({place_of(row): row for row in made.walk()})
