@@ -7,19 +7,20 @@ from collections.abc import Iterator, Sequence
 from workbench.checks.gradients.pieces import Piece
 from workbench.core.mapping import Mapping
 from workbench.core.program import Program
+from workbench.core.traits import Trait
 
 
 def training_notes(mapping: Mapping, source: Program, pieces: Sequence[Piece]) -> Iterator[str]:
     """What a person should know who trains the converted model further."""
     ops = list(source.walk())
-    names = {op.short_name for op in ops}
-    if names & {"batch_norm", "batch_norm_", "sync_batch_norm_"}:
+    traits = frozenset[Trait]().union(*(op.traits for op in ops))
+    if Trait.BATCH_NORM in traits:
         yield (
             "Batch norm was exported with its stored statistics. When it is trained, Paddle keeps "
             "the biased variance of a batch, PyTorch the unbiased one (n / (n - 1)); Paddle's "
             "momentum is the share of the old value, and has become 1 - momentum here."
         )
-    modes = {op.attributes.get("mode") for op in ops if "dropout" in op.short_name}
+    modes = {op.attributes.get("mode") for op in ops if Trait.DROPOUT in op.traits}
     kept = any(row.target.startswith("nn.Dropout") for row in mapping.walk())
     if modes and kept:
         yield (
@@ -33,15 +34,15 @@ def training_notes(mapping: Mapping, source: Program, pieces: Sequence[Piece]) -
             "Dropout in mode downscale_in_infer multiplies by 1 - p at inference, which is kept as "
             "it is: drop without scaling when you train the model."
         )
-    if any("quantize_dequantize" in name for name in names):
+    if Trait.SIMULATED_QUANTISATION in traits:
         yield (
             "Gradients go straight through the simulated quantisation, as in Paddle. Its scales "
             "stay as they were exported, where Paddle's training goes on collecting them."
         )
-    if any(op.short_name == "rnn" and op.attributes.get("dropout_prob") for op in ops):
+    if any(op.attributes.get("dropout_prob") for op in ops if Trait.RECURRENT in op.traits):
         yield "The recurrent layers had dropout between them; an exported program leaves it out."
-    made = {value: op.short_name for op in ops for value in op.outputs.values()}
-    if any(made.get(value) == "softmax" for value in source.outputs):
+    shares = {v for op in ops if Trait.PROBABILITIES in op.traits for v in op.outputs.values()}
+    if shares.intersection(source.outputs):
         yield (
             "The model ends in a softmax: train PyTorch's cross_entropy on the values before "
             "it. Both ignore label -100 by default; a Paddle model that was trained with another "

@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.core.calls import Call, Device, Layer
 from workbench.core.integers import Dim, IntOp, Symbol, values_in
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 
 if TYPE_CHECKING:
     from workbench.core.mapping import Mapping, Row
-
-#: Operators that look at the shape of what they read only.
-_BY_SHAPE = {
-    "empty_like", "full_batch_size_like", "full_like", "numel", "ones_like", "shape", "shape64",
-    "zeros_like",
-}  # fmt: skip
 
 
 def fixed_values(mapping: Mapping) -> set[Value]:
@@ -37,7 +32,7 @@ def _spread(rows: Iterable[Row], varying: set[Value]) -> None:
 
 
 def _varies(row: Row, varying: set[Value]) -> bool:
-    if row.op is not None and row.op.short_name.rstrip("_") in _BY_SHAPE:
+    if row.op is not None and Trait.SHAPE_ONLY in row.op.traits:
         return False
     return any(value in varying for value in _contents(row.call))
 

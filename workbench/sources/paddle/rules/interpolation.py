@@ -11,6 +11,7 @@ from workbench.core.calls import Call, Dtype, Layer
 from workbench.core.dtypes import is_float
 from workbench.core.integers import Dim, Int
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.convolution import (
@@ -26,7 +27,12 @@ _MODES = {"nearest_interp": "nearest", "bicubic_interp": "bicubic", "linear_inte
           "bilinear_interp": "bilinear", "trilinear_interp": "trilinear"}  # fmt: skip
 
 
-@rule(*(f"pd_op.{name}" for name in _MODES))
+@rule(
+    *(f"pd_op.{name}" for name in _MODES),
+    traits={
+        f"pd_op.{name}": (Trait.FLOAT32_POSITIONS,) for name in _MODES if name != "nearest_interp"
+    },
+)
 def interpolate(
     op: Context,
     x: Value,
@@ -165,7 +171,7 @@ def _plain(
     return call("F.interpolate", x, **arguments)
 
 
-@rule("pd_op.interp_antialias")
+@rule("pd_op.interp_antialias", traits=(Trait.FLOAT32_POSITIONS,))
 def interpolate_antialias(
     op: Context,
     x: Value,
@@ -199,7 +205,7 @@ def interpolate_antialias(
     return channels_last(out, 4) if last else out
 
 
-@rule("pd_op.grid_sample")
+@rule("pd_op.grid_sample", traits=())
 def grid_sample(
     op: Context,
     x: Value,
@@ -213,7 +219,7 @@ def grid_sample(
     return call("F.grid_sample", x, grid, **options)
 
 
-@rule("pd_op.affine_grid")
+@rule("pd_op.affine_grid", traits=())
 def affine_grid(
     op: Context, input_: Value, output_shape: Operand = None, align_corners: bool = True
 ) -> Call:
@@ -241,7 +247,7 @@ def _rearranged(
     return out
 
 
-@rule("pd_op.pixel_shuffle")
+@rule("pd_op.pixel_shuffle", traits=(Trait.LINEAR,))
 def pixel_shuffle(
     op: Context, x: Value, upscale_factor: int = 1, data_format: str = "NCHW"
 ) -> Call | Layer:
@@ -250,7 +256,7 @@ def pixel_shuffle(
     return _rearranged(op, x, data_format, "PixelShuffle", "F.pixel_shuffle", factor)
 
 
-@rule("pd_op.pixel_unshuffle")
+@rule("pd_op.pixel_unshuffle", traits=())
 def pixel_unshuffle(
     op: Context, x: Value, downscale_factor: int = 1, data_format: str = "NCHW"
 ) -> Call | Layer:
@@ -259,7 +265,7 @@ def pixel_unshuffle(
     return _rearranged(op, x, data_format, "PixelUnshuffle", "F.pixel_unshuffle", factor)
 
 
-@rule("pd_op.channel_shuffle", "pd_op.shuffle_channel")
+@rule("pd_op.channel_shuffle", "pd_op.shuffle_channel", traits=(Trait.LINEAR,))
 def channel_shuffle(
     op: Context, x: Value, groups: int = 1, group: int = 1, data_format: str = "NCHW"
 ) -> Call | Layer:
@@ -272,7 +278,7 @@ def channel_shuffle(
     return _rearranged(op, x, data_format, "ChannelShuffle", "F.channel_shuffle", factor)
 
 
-@rule("pd_op.temporal_shift")
+@rule("pd_op.temporal_shift", traits=())
 def temporal_shift(
     op: Context, x: Value, seg_num: int, shift_ratio: float = 0.25, data_format: str = "NCHW"
 ) -> Call:
@@ -284,7 +290,7 @@ def temporal_shift(
     return channels_last(out, 4) if last else out
 
 
-@rule("pd_op.unfold")
+@rule("pd_op.unfold", traits=(Trait.LINEAR,))
 def unfold(
     op: Context,
     x: Value,
@@ -306,7 +312,7 @@ def unfold(
     return call("F.unfold", first, **arguments)
 
 
-@rule("pd_op.fold")
+@rule("pd_op.fold", traits=(Trait.LINEAR,))
 def fold(
     op: Context,
     x: Value,
