@@ -12,12 +12,13 @@ from workbench.conversion.apply import make_mapping
 from workbench.core.program import Block, Op, Parameter, Program
 from workbench.core.values import Value
 from workbench.editing.editable import EditableMapping, editable
+from workbench.sources.paddle.passes.traits import traits
 from workbench.sources.paddle.rules import DEFAULT
 
 
 def mapped(program: Program) -> EditableMapping:
     """What our rules make of a program."""
-    return editable(make_mapping(program, DEFAULT))
+    return editable(make_mapping(traits(program), DEFAULT))
 
 
 class ProgramMaker:
@@ -86,7 +87,8 @@ class ProgramMaker:
     def program(self, *outputs: Value) -> Program:
         """The finished program."""
         block = Block((), tuple(self.ops), outputs)
-        return Program(block, tuple(self.inputs), outputs, self.parameters, framework="paddle")
+        inputs = tuple(self.inputs)
+        return traits(Program(block, inputs, outputs, self.parameters, framework="paddle"))
 
     def mapping(self, *outputs: Value) -> EditableMapping:
         """Its mapping."""

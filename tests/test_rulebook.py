@@ -65,6 +65,7 @@ def test_no_operator_has_two_rules() -> None:
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("rule", "refuse"):
                 names = [one.value for one in node.args if isinstance(one, ast.Constant)]
                 found.update(str(name).removeprefix("pd_op.") for name in names)
+    assert found
     assert [name for name, count in found.items() if count > 1] == []
 
 

@@ -9,10 +9,13 @@ import pytest
 
 import workbench as wb
 from tests.small_programs import ProgramMaker, classifier
+from workbench.conversion.book import RuleBook
 from workbench.conversion.context import Context, call
-from workbench.core.calls import Trait
 from workbench.core.mapping import Mapping
+from workbench.core.program import Block
+from workbench.core.traits import Role, Trait
 from workbench.editing.replacing import Replacement, replace_scopes
+from workbench.sources.paddle.passes.traits import traits
 
 NOTES = ("random", "random: not comparable", "Paddle's own mistake: it adds one")
 
@@ -71,3 +74,63 @@ def test_one_module_for_rows_that_draw_draws() -> None:
     )  # fmt: skip
     (row,) = [row for row in made.rows if row.target == "nn.Linear"]
     assert row.is_random
+
+
+def test_an_op_carries_what_its_rule_states() -> None:
+    make = ProgramMaker()
+    x = make.input("x", 4, 4)
+    make.op("pd_op.relu_", {"x": x}, (4, 4))
+    program = make.program(make.op("pd_op.topk", {"x": x}, (4, 4)))
+    relu, topk = program.ops
+    assert relu.traits == {Trait.ELEMENTWISE, Trait.BOUNDED, Trait.IN_PLACE}
+    assert Trait.DISTINCT_POSITIONS in topk.traits
+    assert traits(program) is program  # nothing is built anew
+    bare = replace(topk, traits=frozenset())
+    outer = replace(relu, merged=(bare,), blocks=(Block((), (bare,), ()),))
+    again = traits(replace(program, block=replace(program.block, ops=(outer,)))).ops[0]
+    assert again.merged[0].traits == again.blocks[0].ops[0].traits == topk.traits
+
+
+def test_what_passes_make_carries_traits_too(data: Path) -> None:
+    program = wb.load(data / "digits_classifier").program
+    assert all(op.traits for op in program.walk() if op.name == "workbench.linear")
+    assert all(Trait.CONVOLUTION in op.traits for op in program.walk() if "conv" in op.name)
+
+
+def test_a_rule_of_ones_own_keeps_the_traits_of_ours_unless_it_states_others() -> None:
+    base = RuleBook()
+    base.state("pd_op.a", "pd_op.b", traits=(Trait.LINEAR,), roles={Role.TABLE: "x"})
+    book = RuleBook(base)
+    book.rule("pd_op.a")(lambda op: call("torch.relu"))
+    book.rule("pd_op.b", traits=(Trait.DECIDES,))(lambda op: call("torch.relu"))
+    assert book.traits_of("pd_op.a_") == {Trait.LINEAR}
+    assert book.nature("pd_op.a").roles == {Role.TABLE: "x"}
+    assert book.own_nature("pd_op.a") is None
+    assert book.traits_of("pd_op.b") == {Trait.DECIDES}
+    assert not book.states("pd_op.c")
+
+
+def test_what_a_rule_of_ones_own_states_is_of_its_rows(data: Path) -> None:
+    migration = wb.load(data / "digits_classifier")
+
+    @migration.rule("pd_op.hardswish", "pd_op.relu", traits=(Trait.RANDOM,))
+    def mine(op: Context, x: object) -> object:
+        """As it is."""
+        return call("F.relu", x)
+
+    rows = [row for row in migration.mapping.walk() if row.status == "custom"]
+    assert rows
+    assert all(row.is_random and not row.has(Trait.ELEMENTWISE) for row in rows)
+
+
+def test_a_row_has_the_traits_of_the_ops_that_it_stands_for() -> None:
+    row = next(row for row in classifier().rows if row.path == "head.fc")
+    assert row.has(Trait.LINEAR)
+    assert row.is_only(Trait.LINEAR)
+    assert not row.has(Trait.DECIDES)
+    assert row.op is not None
+    plain = replace(row.op, traits=frozenset())
+    mixed = replace(row, op=replace(row.op, merged=(row.op, plain)))
+    assert mixed.has(Trait.LINEAR)
+    assert not mixed.is_only(Trait.LINEAR)
+    assert not replace(row, op=None).is_only(Trait.LINEAR)

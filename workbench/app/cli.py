@@ -193,10 +193,9 @@ def _inspect(options: argparse.Namespace) -> int:
 
 def _print_operators(migration: Migration) -> None:
     counts = Counter(op.name for op in migration.program.walk())
-    known = migration.rules.names()
     print(f"\noperators   {len(counts)} kinds, {sum(counts.values())} ops")
     for name, count in counts.most_common():
-        covered = name in known or name.startswith(("builtin.", "cf.")) or name in _BUILT_IN
+        covered = migration.rules.states(name)
         rule = migration.rules.find(name)
         place = rule.place if rule else "built in" if covered else "no rule"
         print(f"  {name:40s} {count:5d}  {place}")
@@ -204,9 +203,6 @@ def _print_operators(migration: Migration) -> None:
         print(f"\nunsupported {row.path} ({', '.join(row.ops)}): {row.reason}")
         if row.hint:
             print(f"            → {row.hint}")
-
-
-_BUILT_IN = {"pd_op.if", "pd_op.while"}
 
 
 def _migrate(options: argparse.Namespace) -> int:

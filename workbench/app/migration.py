@@ -13,7 +13,7 @@ from workbench.checks.values.inputs import input_sets
 from workbench.checks.values.revealing_inputs import Sample, chosen_samples
 from workbench.checks.values.sizes import Groups
 from workbench.conversion.apply import make_mapping
-from workbench.conversion.book import RuleBook
+from workbench.conversion.book import RuleBook, Traits
 from workbench.core.errors import InputError
 from workbench.core.mapping import Mapping
 from workbench.core.program import Program
@@ -199,9 +199,14 @@ class Migration:
         if self._mapping is not None:
             self._make_anew()
 
-    def rule(self, *names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Decorator: a rule for this migration only, `@m.rule("pd_op.name")`; it wins over ours."""
-        register = self.rules.rule(*names)
+    def rule(
+        self, *names: str, traits: Traits | None = None
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorator: a rule for this migration only, `@m.rule("pd_op.name")`; it wins over ours.
+
+        `traits` say what the operators are like (`core.traits`); without, it is what ours say.
+        """
+        register = self.rules.rule(*names, traits=traits)
 
         def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
             register(function)

@@ -16,11 +16,8 @@ from workbench.core.dtypes import is_float, is_integer
 from workbench.core.errors import UnsupportedOp
 from workbench.core.mapping import Mapping, Row, RowBlock
 from workbench.core.program import Block, Op, Program
+from workbench.core.traits import Trait
 from workbench.core.values import Value
-from workbench.sources.paddle.passes.control import has_effect
-
-#: Operators that make a constant; they keep their own rule although their elements are known.
-_SOURCES = {"pd_op.full", "pd_op.full_int_array", "pd_op.assign_value_", "pd_op.assign_value"}
 
 
 def make_mapping(program: Program, book: RuleBook) -> Mapping:
@@ -44,7 +41,7 @@ class _Maker:
         self._note_parameters(live)
         rows: list[Row] = []
         for op in reversed(block.ops):
-            if has_effect(op) or any(value in live for value in op.outputs.values()):
+            if _has_effect(op) or any(value in live for value in op.outputs.values()):
                 row = self.row(op, live)
                 rows.append(row)
                 reads = self._needed(row)
@@ -85,6 +82,9 @@ class _Maker:
         return self._ruled(op, live)
 
     def _ruled(self, op: Op, live: set[Value]) -> Row:
+        own_nature = self.book.own_nature(op.name)
+        if own_nature is not None:
+            op = replace(op, traits=own_nature.traits, roles=own_nature.roles)
         context = Context(op, self.program, live, self.makers)
         rule = self.book.find(op.name)
         outputs: tuple[tuple[Value, tuple[int, ...]], ...]
@@ -119,14 +119,14 @@ class _Maker:
         status = "custom" if own else "adjusted" if steps or context.notes else "converted"
         return Row(
             "", op, call, outputs, status, tuple(context.notes), rule.place, rule.doc,
-            traits=frozenset(context.traits),
+            traits=frozenset(context.traits) | (own_nature.traits if own_nature else set()),
         )  # fmt: skip
 
     def _materialised(self, op: Op, live: set[Value]) -> Row | None:
         """A row that makes a tensor from elements known to the shape-arithmetic pass."""
         used = [value for value in op.outputs.values() if value in live]
         known = [self.program.known.get(value.id) for value in used]
-        if op.name in _SOURCES or len(used) != 1 or known[0] is None or not known[0].pure:
+        if Trait.CONSTANT in op.traits or len(used) != 1 or known[0] is None or not known[0].pure:
             return None
         if not (is_integer(known[0].dtype) or known[0].dtype == "bool"):
             return None
@@ -137,7 +137,7 @@ class _Maker:
         return Row("", op, call, ((used[0], ()),), "converted", ("shape arithmetic",))
 
     def _control_flow(self, op: Op) -> Row:
-        names = ("then_branch", "else_branch") if op.name == "pd_op.if" else ("body",)
+        names = ("then_branch", "else_branch") if Trait.BRANCH in op.traits else ("body",)
         blocks = []
         for name, block in zip(names, op.blocks, strict=False):
             results = block.results
@@ -157,10 +157,16 @@ class _Maker:
         if op.name == "workbench.for":
             bounds = (op.attributes[name] for name in ("start", "stop", "step"))
             return Call("control.for", (*bounds, *values))
-        if op.name == "pd_op.while":
+        if Trait.LOOP in op.traits:
             return Call("control.while", (first, *values))
         known = self.program.known.get(first.id) if isinstance(first, Value) else None
         return Call("control.if", (known.items[0] if known and known.pure else first,))
+
+
+def _has_effect(op: Op) -> bool:
+    """True when the op, or one in its blocks, changes an array."""
+    inside = (inner for block in op.blocks for inner in block.ops)
+    return Trait.CHANGES_ARRAYS in op.traits or any(map(_has_effect, inside))
 
 
 def _tensor_of(elements: Any, dtype: str, constant: bool) -> Call:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from workbench.conversion.context import Context
 from workbench.core.calls import Call, Layer, Result
@@ -14,9 +14,12 @@ from workbench.core.errors import UnsupportedOp
 from workbench.core.numbers import shortest
 from workbench.core.places import place
 from workbench.core.program import Op
+from workbench.core.traits import Role, Trait
 from workbench.core.values import Value
 
 Returned = Call | Layer | Result
+#: Traits of all operators of a rule, or of each by its name.
+Traits: TypeAlias = "Iterable[Trait] | Mapping[str, Iterable[Trait]]"
 _PACKAGE = Path(__file__).parents[2]
 
 
@@ -68,21 +71,42 @@ def _floats(op: Op) -> Iterator[Value]:
     return (value for value in values if value.dtype.startswith(("float", "complex")))
 
 
+@dataclass(frozen=True, slots=True)
+class Nature:
+    """What is stated of one operator: its traits, and its operands and settings by role."""
+
+    traits: frozenset[Trait] = frozenset()
+    roles: Mapping[Role, str] = field(default_factory=dict)
+
+
+_PLAIN = Nature()
+
+
 class RuleBook:
     """Rules by operator name. A book may extend another: its own rules come first."""
 
     def __init__(self, base: RuleBook | None = None) -> None:
         self.base = base
         self._rules: dict[str, Rule] = {}
+        self._natures: dict[str, Nature] = {}
 
-    def rule(self, *names: str) -> Callable[[Callable[..., Returned]], Callable[..., Returned]]:
-        """Decorator: register a function for operators, e.g. `@rule("pd_op.relu")`.
+    def rule(
+        self, *names: str, traits: Traits | None = None, roles: Mapping[Role, str] | None = None
+    ) -> Callable[[Callable[..., Returned]], Callable[..., Returned]]:
+        """Decorator: register a function for operators, e.g. `@rule("pd_op.relu", traits=())`.
 
         The function's first parameter is the `Context`; the others are named like the operator's
         inputs (`x`, `filter`) and attributes (`epsilon`), with defaults for attributes that old
         programs lack. A trailing underscore is ignored, so `input_` and `max_` avoid Python's
         names.
+
+        `traits` and `roles` are stated as by `state`; without, those of the base book stay.
         """
+        if self.base is not None:  # a rule written anew states anew
+            for name in names:
+                self._natures.pop(name, None)
+        if traits is not None:
+            self.state(*names, traits=traits, roles=roles)
 
         def register(function: Callable[..., Returned]) -> Callable[..., Returned]:
             made = Rule(names, function, _place(function), inspect.getdoc(function) or "")
@@ -91,6 +115,47 @@ class RuleBook:
             return function
 
         return register
+
+    def state(self, *names: str, traits: Traits, roles: Mapping[Role, str] | None = None) -> None:
+        """State more of operators, those too that conversion itself serves, without a rule.
+
+        `traits` are those of all the names, or of each by name; `roles` say which operand or
+        setting is what to the checks.
+        """
+        for name in names:
+            given = traits.get(name, ()) if isinstance(traits, Mapping) else traits
+            known = self._natures.get(name, _PLAIN)
+            self._natures[name] = Nature(
+                known.traits | frozenset(given), {**known.roles, **(roles or {})}
+            )
+
+    def nature(self, name: str) -> Nature:
+        """What is stated of an operator; `relu_` falls back to `relu`."""
+        return self._stated(name) or _PLAIN
+
+    def traits_of(self, name: str) -> frozenset[Trait]:
+        """The traits that are stated of an operator; none for one that is not known."""
+        return self.nature(name).traits
+
+    def states(self, name: str) -> bool:
+        """True when something is stated of the operator, be it that it has no traits."""
+        return self._stated(name) is not None
+
+    def _stated(self, name: str) -> Nature | None:
+        found = self._natures.get(name)
+        if found is None and self.base is not None:
+            found = self.base._stated(name)
+        if found is None and name.endswith("_"):
+            found = self._stated(name.removesuffix("_"))
+        return found
+
+    def stated(self) -> tuple[str, ...]:
+        """The operators of which something is stated in this very book."""
+        return tuple(self._natures)
+
+    def own_nature(self, name: str) -> Nature | None:
+        """What this very book states of an operator, where it extends another."""
+        return self._natures.get(name) if self.base is not None else None
 
     def find(self, name: str) -> Rule | None:
         """The rule for an operator, or None. `relu_` falls back to the rule for `relu`."""

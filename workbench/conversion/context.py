@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core.calls import Call, Trait, Weight
+from workbench.core.calls import Call, Weight
 from workbench.core.dtypes import is_integer
 from workbench.core.errors import UnsupportedOp
 from workbench.core.integers import Int, Item, Known, Symbol
 from workbench.core.numbers import shortest
 from workbench.core.program import Op, Operand, Parameter, Program
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 
 #: Hints that several rules give.

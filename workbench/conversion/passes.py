@@ -19,6 +19,7 @@ class State(StrEnum):
     ONE_BRANCHING = "a choice is one `if` with two branches"
     KNOWN_SIZES = "`Program.known` holds sizes as numbers or integer expressions"
     TIDY_CONTROL = "decided branches are taken, counting loops are `workbench.for`"
+    TRAITS = "every operator carries what its rule states of it"
 
 
 #: What every source's passes end in; rules, targets and checks rely on it.

@@ -105,7 +105,7 @@ def follows(*names: str) -> Callable[[Follower], Follower]:
 
     def register(function: Follower) -> Follower:
         for name in names:
-            FOLLOWERS[name if "." in name else f"pd_op.{name}"] = function
+            FOLLOWERS[name] = function
         return function
 
     return register

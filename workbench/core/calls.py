@@ -18,25 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
 from workbench.core.values import Value
-
-
-class Trait(StrEnum):
-    """What the checks must know of a row; its notes are only words for people."""
-
-    #: It draws random numbers, which two frameworks never share.
-    RANDOM = "random"
-    #: Paddle computes something else than the operator means.
-    MISTAKEN = "mistaken"
-    #: So does its kernel, and its reference comes from the formula, in other operators of Paddle.
-    SUBSTITUTED = "substituted"
-    #: It holds a stored tensor that only a row edited by hand reads.
-    ADDED = "added"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from typing import Any
 
 from workbench.core import shown
 from workbench.core.arguments import calls_in, values_of
-from workbench.core.calls import Call, Layer, Trait, Weight
+from workbench.core.calls import Call, Layer, Weight
 from workbench.core.program import Op, Program
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 
 #: Row statuses, from unremarkable to blocking.
@@ -38,7 +39,7 @@ class Row:
 
     `path` names the row: the module path for a layer (`blocks.0.conv`), a unique name otherwise.
     `outputs` pairs each program value with its place in the call's result (see `calls.Result`).
-    `traits` are what the checks must know of it; they come from its rule alone.
+    `traits` are what its rule says of this very row; `has` asks for those of its ops too.
     """
 
     path: str
@@ -64,8 +65,25 @@ class Row:
     def ops(self) -> tuple[str, ...]:
         """Names of the Paddle ops that the row stands for."""
         if self.op is None:
-            return ("builtin.parameter",)
-        return tuple(op.name for op in self.op.merged) or (self.op.name,)
+            return ("workbench.parameter",)
+        return tuple(op.name for op in self.parts)
+
+    @property
+    def parts(self) -> tuple[Op, ...]:
+        """The ops of the saved program that the row stands for; none for a parameter."""
+        if self.op is None:
+            return ()
+        return self.op.merged or (self.op,)
+
+    def has(self, trait: Trait) -> bool:
+        """True when the row, or any of the ops that it stands for, has the trait."""
+        return trait in self.traits or any(trait in op.traits for op in self.parts)
+
+    def is_only(self, trait: Trait) -> bool:
+        """True when the row, or every op that it stands for, has the trait."""
+        parts = self.parts
+        every = bool(parts) and all(trait in op.traits for op in parts)
+        return every or trait in self.traits
 
     @property
     def layer(self) -> Layer | None:

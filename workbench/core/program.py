@@ -11,6 +11,7 @@ import numpy as np
 
 from workbench.core import shown
 from workbench.core.dtypes import item_size
+from workbench.core.traits import Role, Trait
 from workbench.core.values import Value
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Op:
 
     `inputs` are keyed by the operator's own names (`x`, `filter` …); `index` is the position in the
     saved program ("12", or "12.0.3" for op 3 of block 0 of op 12); `merged` are the ops that a pass
-    folded into this one.
+    folded into this one. `traits` and `roles` are what its rule states of its operator.
     """
 
     name: str
@@ -78,6 +79,17 @@ class Op:
     scope: str = ""
     blocks: tuple[Block, ...] = ()
     merged: tuple[Op, ...] = ()
+    traits: frozenset[Trait] = frozenset()
+    roles: Mapping[Role, str] = field(default_factory=dict)
+
+    def operand(self, role: Role) -> Value | None:
+        """The operand with this role, where it is a single value."""
+        found = self.inputs.get(self.roles.get(role, ""))
+        return found if isinstance(found, Value) else None
+
+    def setting(self, role: Role, default: float) -> float:
+        """The real number among the attributes that has this role."""
+        return float(self.attributes.get(self.roles.get(role, ""), default))
 
     @property
     def operands(self) -> Iterator[Value]:
@@ -91,7 +103,7 @@ class Op:
     @property
     def short_name(self) -> str:
         """Name without dialect: `conv2d`."""
-        return self.name.partition(".")[2] or self.name
+        return short(self.name)
 
     @property
     def where(self) -> str:
@@ -158,6 +170,11 @@ class Program:
 
     def _repr_html_(self) -> str:
         return shown.html(self)
+
+
+def short(name: str) -> str:
+    """An operator's name without dialect: `conv2d`."""
+    return name.partition(".")[2] or name
 
 
 def walk(block: Block) -> Iterator[Op]:

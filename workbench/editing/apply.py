@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from workbench.conversion.names import snake
-from workbench.core.calls import Layer, Trait, Weight
+from workbench.core.calls import Layer, Weight
 from workbench.core.dtypes import is_float
 from workbench.core.errors import MappingError
 from workbench.core.mapping import Mapping, Row
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.editing.calls import fitted, main_call, reads_of, retarget, swap, with_arguments
 from workbench.editing.merge import original_of

@@ -7,10 +7,11 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from workbench.core.calls import Layer, Trait, Weight
+from workbench.core.calls import Layer, Weight
 from workbench.core.errors import MappingError
 from workbench.core.mapping import Mapping, Row
 from workbench.core.program import Op
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.editing.weight_steps import with_steps
 from workbench.targets.pytorch import custom

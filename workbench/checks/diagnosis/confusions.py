@@ -14,6 +14,7 @@ from workbench.core.calls import Call, Dtype, Layer
 from workbench.core.mapping import Mapping, Row
 from workbench.core.numbers import shortest
 from workbench.core.program import Op
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.editing.calls import main_call, slots
 from workbench.targets.pytorch.signatures import signature_or_open
@@ -116,7 +117,7 @@ def _filled(mapping: Mapping, row: Row, parts: list[Call | Layer]) -> Iterator[C
     numbers = [
         shortest(op.attributes["value"])
         for op in mapping.program.walk()
-        if op.name == "pd_op.full"
+        if Trait.CONSTANT in op.traits
         and wanted.intersection(op.outputs.values())
         and isinstance(op.attributes.get("value"), float)
     ]

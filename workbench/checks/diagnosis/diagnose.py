@@ -33,6 +33,7 @@ from workbench.conversion.apply import make_mapping
 from workbench.conversion.book import RuleBook
 from workbench.core.errors import WorkbenchError
 from workbench.core.mapping import Mapping, Row
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.reference import Reference
 from workbench.sources.registry import source_of
@@ -75,7 +76,7 @@ def diagnose_all(
         values = probed or references_of(mapping, row.path, failing)
         found += _findings(mapping, row, values, changes.get(row.path, ""), made, module)
         if row.blocks and not any(one.path == row.path for one in found):
-            told = BRANCH if row.ops == ("pd_op.if",) else LOOP
+            told = BRANCH if row.has(Trait.BRANCH) else LOOP
             found.append(_finding(row, told, layer.own, None, None, "pattern"))
     return (*found, *output_findings(mapping, verification, references))
 

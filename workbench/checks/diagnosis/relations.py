@@ -9,13 +9,12 @@ import torch
 from workbench.checks.results.statistics import largest_difference
 from workbench.checks.values.source_values import reference_tensor
 from workbench.core.mapping import Row
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.reference import Reference
 
 #: A relation explains a difference when what remains is this much smaller.
 EXPLAINED = 1e-3
-#: Operators of two operands.
-_TWO = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "matmul")
 
 
 def relation(row: Row, reference: Reference, ours: torch.Tensor, theirs: torch.Tensor) -> str:
@@ -61,7 +60,7 @@ def _undone(
             return f"; {told}"
     given = row.op.operands if row.op else ()
     dropped = next((one for one in given if one not in row.reads and one.shape), None)
-    if row.op is not None and row.op.short_name in _TWO and dropped is not None:
+    if row.op is not None and Trait.BINARY in row.op.traits and dropped is not None:
         return f"; operand {dropped.label} was dropped"
     low, high = mine.argmin(), mine.argmax()
     spread = mine.flatten()[high] - mine.flatten()[low]
@@ -112,7 +111,7 @@ def _normalised(
     explains: Callable[[torch.Tensor, torch.Tensor], bool],
 ) -> str:
     """A batch norm that takes the statistics of the batch in place of the stored ones."""
-    if row.op is None or "batch_norm" not in row.op.name:
+    if row.op is None or Trait.BATCH_NORM not in row.op.traits:
         return ""
     x = next((read for _, read in _reads(row, reference)), None)
     if x is None or x.ndim < 2 or x.shape != mine.shape:
@@ -137,8 +136,9 @@ def _running(
     explains: Callable[[torch.Tensor, torch.Tensor], bool],
 ) -> str:
     """A running sum or product from the other end, or without its own element."""
-    kind = row.op.short_name if row.op is not None else ""
-    run = {"cumsum": torch.cumsum, "cumprod": torch.cumprod}.get(kind)
+    traits = row.op.traits if row.op is not None else ()
+    runs = {Trait.RUNNING_SUM: torch.cumsum, Trait.RUNNING_PRODUCT: torch.cumprod}
+    run = next((run for trait, run in runs.items() if trait in traits), None)
     if run is None or not reads:
         return ""
     x = reads[0][1]

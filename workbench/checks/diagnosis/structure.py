@@ -12,6 +12,7 @@ from workbench.core.arguments import calls_in
 from workbench.core.calls import Call, Dtype, Layer
 from workbench.core.integers import Dim, Symbol
 from workbench.core.mapping import Row
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.editing.calls import swap
 
@@ -34,7 +35,7 @@ def structural(row: Row, shape: Callable[[Value], tuple[int, ...]]) -> Iterator[
 def own_settings(row: Row) -> Iterator[Candidate]:
     """A convolution with all of the operator's own settings: two may be wrong together."""
     layer, merged = row.layer, (row.op, *row.op.merged) if row.op else ()
-    op = next((op for op in merged if "conv" in op.name), None)
+    op = next((op for op in merged if Trait.CONVOLUTION in op.traits), None)
     if layer is None or op is None or layer.target != "nn.Conv2d":
         return
     told = {"padding": "paddings", "dilation": "dilations", "stride": "strides"}

@@ -22,15 +22,13 @@ from workbench.checks.rounding.judging import compare
 from workbench.core.calls import Weight
 from workbench.core.errors import InputError
 from workbench.core.mapping import Mapping as RowMapping
-from workbench.core.mapping import Row
-from workbench.core.program import Op
+from workbench.core.traits import Trait
 from workbench.sources.registry import source_of
 
 #: What a batch norm keeps, by state_dict key.
 STATISTICS = ("running_mean", "running_var")
 #: Statistics as they were exported, or those of the batch.
 MODES = ("stored", "train")
-_OPS = {"pd_op.batch_norm", "pd_op.batch_norm_", "pd_op.sync_batch_norm_"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def batch_norms(mapping: RowMapping) -> list[Norm]:
     """The batch norms with stored statistics; those inside `if` and `while` are left out."""
     found = []
     for row in mapping.rows:
-        op = next((op for op in _ops(row) if op.name in _OPS), None)
+        op = next((op for op in row.parts if Trait.BATCH_NORM in op.traits), None)
         if op is None or not row.target.startswith("nn.BatchNorm"):
             continue
         places = [mapping.program.positions.get(value.id) for value in op.outputs.values()]
@@ -66,10 +64,6 @@ def batch_norms(mapping: RowMapping) -> list[Norm]:
             weights = {key: row.weights[key] for key in STATISTICS}
             found.append(Norm(row.path, place[0], momentum, weights))
     return found
-
-
-def _ops(row: Row) -> tuple[Op, ...]:
-    return (row.op.merged or (row.op,)) if row.op else ()
 
 
 def in_training(

@@ -18,11 +18,9 @@ from workbench.checks.rounding.judging import compare, health_of
 from workbench.checks.values.source_values import reference_tensor
 from workbench.core.dtypes import is_float
 from workbench.core.mapping import Mapping
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.reference import value_stem
-
-#: Parts of the names of operators whose gradient is not the derivative, on purpose.
-_ON_PURPOSE = ("quant", "share_data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +162,7 @@ class Comparison:
         Where an operator hides its gradient on purpose, ours must do the same.
         """
         assert item.value is not None
-        names = [name for path in item.paths for name in self.mapping[path].ops]
-        if any(part in name for name in names for part in _ON_PURPOSE):
+        if any(self.mapping[path].has(Trait.NOT_A_DERIVATIVE) for path in item.paths):
             return check
         if not ours_is_the_derivative(self.passes, item.value, item.paths, ours, theirs):
             return check

@@ -27,9 +27,9 @@ from workbench.checks.values.source_values import reference_tensor
 from workbench.core.calls import Sliced
 from workbench.core.mapping import Mapping
 from workbench.core.program import Program
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.interface import Runtime
-from workbench.sources.paddle.passes.inplace import STATISTICS
 from workbench.sources.reference import Reference
 
 
@@ -134,8 +134,8 @@ def _overwritten(program: Program) -> set[Value]:
     """
     found: set[Value] = set()
     for op in program.walk():
-        if op.name == "pd_op.while":
+        if Trait.LOOP in op.traits:
             found.update(op.operands)
-        elif op.name.endswith("_") and op.name not in STATISTICS:
+        elif Trait.IN_PLACE in op.traits:
             found.update(list(op.operands)[:1])
     return found

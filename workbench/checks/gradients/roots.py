@@ -15,20 +15,23 @@ from torch import fx, nn
 from workbench.core.dtypes import is_float
 from workbench.core.errors import InputError, RuntimeFailedError
 from workbench.core.program import Program
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.interface import Runtime
+from workbench.sources.registry import source_of
 from workbench.targets.pytorch.control_flow import For, If, While
-
-#: A loop of a program, whose backward pass fails in Paddle.
-LOOP = "pd_op.while"
 
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """Values to differentiate; ops without gradient in Paddle, with the values that they make."""
+    """Values to differentiate; ops without gradient in Paddle, with the values that they make.
+
+    `loops` says that loops are among these.
+    """
 
     values: tuple[Value, ...]
     barriers: Mapping[str, tuple[Value, ...]]
+    loops: bool = False
 
     @property
     def stops(self) -> frozenset[Value]:
@@ -69,7 +72,9 @@ def find_roots(runtime: Runtime, program: Program, made: Iterable[Value]) -> Roo
     if not values:
         why = f"Paddle has no gradient for {', '.join(barriers)}" if barriers else "none is reached"
         raise InputError(f"No output can be differentiated: {why}.")
-    return Roots(tuple(dict.fromkeys(values)), barriers)
+    rules = source_of(program).rules
+    loops = any(Trait.LOOP in rules.traits_of(name) for name in barriers)
+    return Roots(tuple(dict.fromkeys(values)), barriers, loops)
 
 
 def rooted(module: fx.GraphModule, roots: Roots) -> fx.GraphModule:
@@ -109,7 +114,7 @@ class _NoGradient(nn.Module):
 
 def without_gradient(module: fx.GraphModule, roots: Roots) -> set[fx.Node]:
     """Nodes of loops, when Paddle has no gradient for loops."""
-    if LOOP not in roots.barriers:
+    if not roots.loops:
         return set()
     found = set()
     for node in module.graph.nodes:

@@ -19,11 +19,12 @@ from torch import fx, nn
 from workbench.checks.results.checks import Check, LayerCheck, OutputCheck, Run
 from workbench.checks.results.statistics import largest_difference
 from workbench.checks.results.verification import Verification
-from workbench.checks.rounding.judging import amplified, compare, decides, first_line, worst
+from workbench.checks.rounding.judging import amplified, compare, first_line, worst
 from workbench.checks.values.row_runner import Mover, NotRecordedError, RowRunner, untouched
 from workbench.checks.values.source_values import PaddleValues
 from workbench.core.errors import InputError
 from workbench.core.mapping import Mapping, Row
+from workbench.core.traits import Trait
 from workbench.core.values import ARRAY, Value
 from workbench.sources.reference import Reference
 
@@ -156,7 +157,7 @@ class _Reduced:
                 except Exception as error:  # noqa: BLE001 - e.g. a decision flipped
                     chain.failed = row.path
                     checks = [Check("unchecked", problem=first_line(error))]
-            if not excuse and not alone.failed and worst(checks).failed and decides(row.ops):
+            if not excuse and not alone.failed and worst(checks).failed and row.has(Trait.DECIDES):
                 excuse = f"a decision in {row.path} flipped"
             if excuse:
                 checks = [

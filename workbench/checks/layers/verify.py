@@ -27,9 +27,10 @@ from workbench.checks.values.revealing_inputs import Sample
 from workbench.checks.values.row_runner import RowRunner, untouched
 from workbench.checks.values.source_values import PaddleValues
 from workbench.conversion.book import RuleBook
-from workbench.core.calls import Trait
 from workbench.core.errors import RuntimeFailedError
 from workbench.core.mapping import Mapping
+from workbench.core.program import short
+from workbench.core.traits import Trait
 from workbench.sources.interface import Runtime
 from workbench.sources.reference import Reference
 from workbench.sources.registry import source_of
@@ -135,7 +136,7 @@ def _coarse(runs: Sequence[Run]) -> tuple[str, ...]:
     layers = {layer.path: layer for run in runs for layer in run.layers if layer.coarse}
     if not layers:
         return ()
-    counts = Counter(", ".join(layer.ops).replace("pd_op.", "") for layer in layers.values())
+    counts = Counter(", ".join(map(short, layer.ops)) for layer in layers.values())
     told = ", ".join(f"{name} ({count})" for name, count in counts.most_common())
     return (
         f"{len(layers)} of {len(runs[0].layers)} layers were compared to the precision of the "

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from workbench.core.program import Op
+from workbench.core.traits import Role, Trait
 from workbench.core.values import Value
 from workbench.sources.interface import Slice
 
-#: Operators that take boxes and their scores by class.
-BY_CLASS = {"multiclass_nms3", "matrix_nms"}
 #: Sets of boxes, and how far the overlap of pairs is from the threshold at most.
 SETS, SPREAD = 3, 0.06
 #: So many scores of a picture are above the least one in the third set.
@@ -27,10 +26,10 @@ def box_sets(
 ) -> Iterator[tuple[str, dict[Value, torch.Tensor]]]:
     """Sets of numbers for a slice that is such an operator; none for any other."""
     for op in part.ops:
-        if op.short_name not in BY_CLASS:
+        if Trait.SCORED_BY_CLASS not in op.traits:
             continue
-        boxes, scores = (op.inputs.get(name) for name in ("bboxes", "scores"))
-        if not isinstance(boxes, Value) or not isinstance(scores, Value):
+        boxes, scores = op.operand(Role.BOXES), op.operand(Role.SCORES)
+        if boxes is None or scores is None:
             return
         if not {boxes, scores} <= base.keys() or base[boxes].ndim != 3 or not base[boxes].numel():
             return
@@ -46,7 +45,7 @@ def box_sets(
 def _pairs(like: torch.Tensor, op: Op, random: torch.Generator) -> torch.Tensor:
     """Boxes in pairs, the second moved so far that both overlap by nearly the threshold."""
     batch, count, _ = like.shape
-    threshold = float(op.attributes.get("nms_threshold", op.attributes.get("post_threshold", 0.5)))
+    threshold = op.setting(Role.OVERLAP, 0.5)
     plain = float(like.abs().max()) > 2.0
     unit = 1.0 if plain else 1.0 / (_APART * count)
     pairs = (count + 1) // 2
@@ -70,7 +69,7 @@ def _scores(like: torch.Tensor, op: Op, random: torch.Generator, number: int) ->
     highest, so that its own bound on boxes shows; in the third few are above the least score, and
     these just above, so that no bound on all boxes hides them.
     """
-    least = float(op.attributes.get("score_threshold", 0.0))
+    least = op.setting(Role.LEAST_SCORE, 0.0)
     least = least if 0.0 < least < 0.9 else 0.05
     order = torch.randperm(like.numel(), generator=random).reshape(like.shape).double()
     places = (order + torch.rand(like.shape, generator=random)) / like.numel()

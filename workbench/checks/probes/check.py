@@ -12,7 +12,6 @@ import torch
 from torch import fx
 
 from workbench.checks.layers.run import Progress, check_real
-from workbench.checks.probes.boxes import BY_CLASS
 from workbench.checks.probes.cropping import cropped
 from workbench.checks.probes.identity import identity
 from workbench.checks.probes.inputs import probing_inputs
@@ -29,6 +28,7 @@ from workbench.core.integers import Count, Dim, IntOp, Item
 from workbench.core.mapping import Mapping as RowMapping
 from workbench.core.mapping import Row
 from workbench.core.program import Program
+from workbench.core.traits import Trait
 from workbench.core.values import ARRAY, LIST, Value
 from workbench.sources.interface import Runtime
 from workbench.sources.reference import Reference
@@ -37,18 +37,6 @@ from workbench.sources.registry import source_of
 #: A row is probed when its operands have at most so many bytes; rows are probed until all sets
 #: together have so many.
 ROW_BYTES, ALL_BYTES = 48 * 2**20, 512 * 2**20
-#: Operators whose recorded inputs show all there is to see: they move numbers or add them up.
-_LINEAR = {
-    "conv2d", "conv3d", "depthwise_conv2d", "conv2d_transpose", "conv3d_transpose",
-    "depthwise_conv2d_transpose", "matmul", "bmm", "mv", "linear", "reshape", "transpose", "concat",
-    "split", "split_with_num", "slice", "strided_slice", "squeeze", "unsqueeze", "flatten",
-    "expand", "expand_as", "tile", "stack", "unstack", "gather", "gather_nd", "index_select",
-    "roll", "flip", "pixel_shuffle", "channel_shuffle", "unbind", "assign", "full_like", "shape64",
-    "shape", "zeros_like", "ones_like", "rnn", "meshgrid", "pad", "pad3d", "crop", "set_value",
-    "set_value_with_tensor", "unfold", "fold", "tril", "triu", "diag", "diag_embed", "diagonal",
-    "add", "subtract", "mean", "sum", "scale", "batch_norm", "sync_batch_norm", "full",
-    "full_int_array", "arange", "memcpy",
-}  # fmt: skip
 _UNCHECKED = Check("unchecked")
 
 
@@ -94,10 +82,11 @@ def probe_rows(
     if wide is None or wide.runner is None:
         return _probed(mapping, module, references, *given)
     values = [one.wide for one in references if one.wide is not None]
-    narrow = {f"pd_op.{name}" for one in references if one.twin for name in one.twin.narrow}
+    narrow = {name for one in references if one.twin for name in one.twin.narrow}
 
     def proven_wide(row: Row) -> bool:
-        return row.path not in wide.loose and not narrow & set(row.ops)
+        names = {op.short_name for op in row.parts}
+        return row.path not in wide.loose and not narrow & names
 
     found = _probed(wide.mapping, wide.runner.module, values, *given, proven_wide)
     if all(map(proven_wide, mapping.walk())):
@@ -198,9 +187,8 @@ class Probing:
 
     def _may_show(self, row: Row) -> bool:
         """True when a probe may show more than the values of the run."""
-        names = {name.partition(".")[2].rstrip("_") for name in row.ops}
         unproven = self._is_unseen(row) or row.path in self.weak
-        return _probable(row) and (unproven or not names <= _LINEAR)
+        return _probable(row) and (unproven or not row.is_only(Trait.LINEAR))
 
     def _is_unseen(self, row: Row) -> bool:
         return self._alone(row).verdict == "unchecked"
@@ -379,7 +367,7 @@ def _entries(job: _Job) -> Iterator[Value]:
 
 def _keeps(row: Row) -> bool:
     """True for a row that keeps boxes by their scores: thresholds that a run may not meet."""
-    return row.op is not None and row.op.short_name in BY_CLASS
+    return row.op is not None and Trait.SCORED_BY_CLASS in row.op.traits
 
 
 def _probable(row: Row) -> bool:
@@ -391,7 +379,7 @@ def _probable(row: Row) -> bool:
 
 def _changes_rows(row: Row) -> bool:
     """True for a table of which some rows are not those of the file: a run may look up others."""
-    if row.op is None or row.op.short_name != "embedding":
+    if row.op is None or Trait.EMBEDDING not in row.op.traits:
         return False
     padded = row.op.attributes.get("padding_idx", -1) != -1
     return padded or any(weight.steps for weight in row.weights.values())

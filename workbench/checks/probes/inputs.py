@@ -11,6 +11,7 @@ import torch
 
 from workbench.checks.probes.boxes import box_sets
 from workbench.core.program import Op
+from workbench.core.traits import Role, Trait
 from workbench.core.values import Value
 from workbench.sources.interface import Slice
 
@@ -25,43 +26,6 @@ _REACHED = (0.02, 60.0)
 #: Settings beyond these are marks for "nothing" or "no bound", or overflow when squared.
 _SENSIBLE = (1e-13, 1e10)
 _HALVES = (torch.float16, torch.bfloat16)
-#: Operators whose operands must fit each other (boxes, decompositions, alignments), or for which
-#: Paddle says nothing of what arbitrary numbers give.
-FIXED = {
-    "cholesky", "cholesky_solve", "eig", "eigh", "eigvals", "eigvalsh", "inverse", "lstsq", "lu",
-    "lu_unpack", "matrix_power", "matrix_rank", "matrix_rank_tol", "pinv", "qr", "slogdet", "svd",
-    "solve", "triangular_solve", "determinant", "householder_product", "ormqr", "svdvals",
-    "multiclass_nms3", "matrix_nms", "nms", "generate_proposals", "distribute_fpn_proposals",
-    "collect_fpn_proposals", "bipartite_match", "box_coder", "box_clip", "yolo_box", "prior_box",
-    "anchor_generator", "roi_align", "roi_pool", "psroi_pool", "warpctc", "warprnnt",
-    "edit_distance", "ctc_align", "viterbi_decode", "crf_decoding", "gather_tree", "beam_search",
-    "linear_chain_crf", "chunk_eval", "auc", "accuracy", "class_center_sample", "tdm_sampler",
-    "histogram", "histogramdd", "deformable_conv", "detection_map", "polygon_box_transform",
-}  # fmt: skip
-#: Operators that choose among equal numbers in an order that nothing fixes.
-_CHOOSING = {
-    "topk", "argsort", "sort", "kthvalue", "mode", "median", "nanmedian", "unique",
-    "max_pool2d_with_index", "max_pool3d_with_index", "fractional_max_pool2d",
-    "fractional_max_pool3d", "cummax", "cummin", "searchsorted", "top_p_sampling",
-}  # fmt: skip
-#: Operators whose inputs must stay within the range of an integer.
-_NARROWING = {"cast", "one_hot", "round", "floor", "ceil", "trunc"}
-
-#: Operators whose operands after the first are settings or labels, of which not all make sense.
-_SETTINGS = {
-    "quantize_linear", "dequantize_linear", "kldiv_loss", "sigmoid_cross_entropy_with_logits",
-    "fake_dequantize_max_abs", "fake_channel_wise_dequantize_max_abs",
-    "fake_quantize_moving_average_abs_max", "fake_quantize_dequantize_moving_average_abs_max",
-    "fake_quantize_range_abs_max",
-}  # fmt: skip
-
-#: Operators that take any integers.
-_COUNTING = {
-    "equal", "not_equal", "less_than", "less_equal", "greater_than", "greater_equal", "add",
-    "subtract", "multiply", "maximum", "minimum", "cast", "scale", "where", "clip", "abs", "sign",
-    "full", "isin",
-}  # fmt: skip
-
 Draw = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 
@@ -89,15 +53,18 @@ def _inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bool) -> 
         yield Probe("recorded values", base, recorded=True)
     for told, boxes in box_sets(part, base):
         yield Probe(told, boxes)
-    names = {op.short_name.rstrip("_") for op in part.ops}
-    if names & FIXED:
+    if any(Trait.CONSTRAINED in op.traits for op in part.ops):
         return
     ids = _table_ids(part, base)
     settings = {
-        value for op in part.ops if op.short_name in _SETTINGS for value in list(op.operands)[1:]
+        value
+        for op in part.ops
+        if Trait.SETTINGS_AS_OPERANDS in op.traits
+        for value in list(op.operands)[1:]
     }
     free = {v for v in part.free if _may_change(base[v]) and v not in settings}
-    integers = _free_integers(part, base) if names <= _COUNTING else set()
+    counting = all(Trait.ANY_INTEGERS in op.traits for op in part.ops)
+    integers = _free_integers(part, base) if counting else set()
     if ids:
         yield Probe("all table rows", _changed(base, (), _plain, 0, ids))
     if integers:
@@ -108,17 +75,18 @@ def _inputs(part: Slice, base: Mapping[Value, torch.Tensor], recorded: bool) -> 
         return
     narrow = any(base[value].dtype in _HALVES for value in free)
     few = max(base[value].numel() for value in free) < FEW
-    draws = list(_draws(part.ops, names, narrow)) * (REPEATS if few else 1)
+    draws = list(_draws(part.ops, narrow)) * (REPEATS if few else 1)
     for number, (told, draw) in enumerate(draws):
         yield Probe(told, _changed(base, free, draw, number, ids))
 
 
-def _draws(ops: tuple[Op, ...], names: set[str], narrow: bool) -> Iterator[tuple[str, Draw]]:
+def _draws(ops: tuple[Op, ...], narrow: bool) -> Iterator[tuple[str, Draw]]:
     """The sets, those first that are most unlike what a model computes by itself."""
-    choosing = bool(names & _CHOOSING)
+    choosing = any(Trait.BREAKS_TIES in op.traits for op in ops)
+    narrowing = any(Trait.NARROWING in op.traits for op in ops)
     yield "negative values", lambda x, g: -_plain(x, g).abs() - 0.01
     yield "large values", _scaled(8.0 if narrow else 30.0)
-    if not narrow and not names & _NARROWING:
+    if not narrow and not narrowing:
         for scale in _scales(ops):
             yield f"values around {scale:.0e}", _scaled(scale)
     numbers = _own_numbers(ops)
@@ -204,7 +172,7 @@ def _scales(ops: tuple[Op, ...]) -> list[float]:
 
 def _numbers(op: Op) -> Iterator[float]:
     """The real numbers among an operator's settings."""
-    if op.name == "pd_op.full_int_array" or str(op.attributes.get("dtype")).startswith("int"):
+    if str(op.attributes.get("dtype")).startswith("int"):
         return
     for setting in op.attributes.values():
         for item in setting if isinstance(setting, tuple) else (setting,):
@@ -258,9 +226,9 @@ def _table_ids(part: Slice, base: Mapping[Value, torch.Tensor]) -> dict[Value, i
     """Ids that are looked up in a table, and how many rows that has."""
     found: dict[Value, int] = {}
     for op in part.ops:
-        ids, table = op.inputs.get("x"), op.inputs.get("weight")
-        if op.name != "pd_op.embedding" or not isinstance(ids, Value):
+        if Trait.EMBEDDING not in op.traits:
             continue
-        if isinstance(table, Value) and ids in base and ids in part.free:
+        ids, table = op.operand(Role.IDS), op.operand(Role.TABLE)
+        if ids is not None and table is not None and ids in base and ids in part.free:
             found[ids] = table.shape[0]
     return found if len(part.ops) == 1 else {}

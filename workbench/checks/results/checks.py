@@ -58,7 +58,7 @@ class LayerCheck:
     on sample inputs may not show. `probe` is the layer alone on inputs that were chosen for it.
     `coarse` tells why its rule was compared to the precision of the program's own dtypes only, and
     not in float64; empty where it was.
-    `health` says why the reference can show little, `traits` are those of the row (`calls.Trait`).
+    `health` says why the reference can show little, `traits` are those of the row (`traits.Trait`).
     `ran` is false for a layer of a branch that was not taken.
     """
 

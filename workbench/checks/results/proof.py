@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.core.calls import Trait
+from workbench.core.traits import Trait
 
 if TYPE_CHECKING:
     from workbench.checks.results.checks import LayerCheck, OutputCheck, Run

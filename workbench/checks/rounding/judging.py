@@ -27,17 +27,6 @@ EPSILONS = 8.0
 #: A reference whose largest magnitude is below this proves nothing.
 VANISHING = 1e-10
 
-#: Operators that turn numbers into decisions: rounding upstream can flip them.
-DECISIONS = {
-    "argmax", "argmin", "topk", "argsort", "sort", "kthvalue", "mode", "median", "nanmedian",
-    "round", "floor", "ceil", "trunc", "sign", "floor_divide", "remainder", "equal", "not_equal",
-    "less_than", "less_equal", "greater_than", "greater_equal", "nonzero", "unique", "where",
-    "multiclass_nms3", "matrix_nms", "nms", "generate_proposals", "distribute_fpn_proposals",
-    "isclose", "searchsorted", "bucketize", "if", "while", "cast", "viterbi_decode",
-    "unique_consecutive", "quantize_linear", "fake_quantize_dequantize_moving_average_abs_max",
-    "fake_channel_wise_quantize_dequantize_abs_max", "fake_quantize_dequantize_abs_max",
-    "max_pool2d_with_index", "yolo_box", "gather_tree",
-}  # fmt: skip
 
 #: An output that rounding moves by more than this much of its scale proves nothing.
 AMPLIFIED = 0.05
@@ -117,11 +106,6 @@ def health_of(reference: torch.Tensor, size: Magnitude | None = None) -> tuple[s
     if size.scale < VANISHING:
         return (f"vanishing scale {size.scale:.0e}",)
     return ()
-
-
-def decides(ops: Iterable[str]) -> bool:
-    """True for operators that turn numbers into decisions."""
-    return any(name.partition(".")[2].rstrip("_") in DECISIONS for name in ops)
 
 
 def _noise(ours: torch.Tensor, other: Any) -> float | None:

@@ -11,34 +11,22 @@ import torch
 from workbench.checks.values.closeness import unit_of
 from workbench.checks.values.source_values import PaddleValues
 from workbench.core.mapping import Row
+from workbench.core.traits import Trait
 
-#: Settings, slopes, exponents, boxes and angles that the kernels hold in float32. Of these torch
-#: has the slope of hard sigmoid and the constants of SELU exactly, also in a module of one's own.
-_FLOAT32_INSIDE = {
-    "atan2", "dist", "dropout", "hardsigmoid", "label_smooth", "lp_pool2d", "p_norm", "polygamma",
-    "prior_box", "renorm", "rrelu", "self_dp_attention", "selu",
-}  # fmt: skip
-#: Operators that place samples between elements: positions are rounded, which grow with the size.
-_POSITIONS = {
-    "bilinear_interp", "bicubic_interp", "linear_interp", "trilinear_interp", "interp_antialias",
-    "legacy_bilinear_interp", "legacy_bicubic_interp",
-}  # fmt: skip
-#: Operators that compute complex numbers in single precision.
-_OF_COMPLEX = {"exp", "sigmoid", "silu"}
 #: A position is off by about one rounding for so many elements along an axis.
 _ALONG = 8.0
 
 
 def loose_unit(row: Row, paddles: PaddleValues) -> float | None:
     """The relative error that a row may have for float32 inside Paddle's kernel; None for none."""
-    names = {name.partition(".")[2].rstrip("_") for name in row.ops}
     unit = unit_of(torch.float32)
-    if names & _POSITIONS:
+    if row.has(Trait.FLOAT32_POSITIONS):
         sizes = [size for value in (*row.reads, *row.values) for size in _shape(value, paddles)]
         return unit * max(1.0, max(sizes, default=1) / _ALONG)
-    if names & _FLOAT32_INSIDE:
+    if row.has(Trait.FLOAT32_INSIDE):
         return unit
-    if names & _OF_COMPLEX and any(value.dtype.startswith("complex") for value in row.reads):
+    complex_ = any(value.dtype.startswith("complex") for value in row.reads)
+    if row.has(Trait.FLOAT32_COMPLEX) and complex_:
         return unit
     return None
 
@@ -50,9 +38,8 @@ def loose_shift(row: Row, paddles: PaddleValues) -> float:
     little though the element's own terms are zero.
     """
     unit = loose_unit(row, paddles)
-    names = {name.partition(".")[2].rstrip("_") for name in row.ops}
     read = next((paddles.get(value) for value in row.reads), None)
-    if unit is None or not names & _POSITIONS or not isinstance(read, torch.Tensor):
+    if unit is None or not row.has(Trait.FLOAT32_POSITIONS) or not isinstance(read, torch.Tensor):
         return 0.0
     finite = read[torch.isfinite(read)].abs() if read.is_floating_point() else read[:0]
     return unit * float(finite.max()) if finite.numel() else 0.0

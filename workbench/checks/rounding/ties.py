@@ -10,15 +10,8 @@ import torch
 from workbench.checks.values.row_runner import Lookup
 from workbench.core.mapping import Row
 from workbench.core.program import Op
+from workbench.core.traits import Role, Trait
 from workbench.core.values import Value
-
-#: Operators that return positions of numbers along an axis.
-POSITIONS = {
-    "pd_op.topk", "pd_op.argsort", "pd_op.kthvalue", "pd_op.mode", "pd_op.median",
-    "pd_op.nanmedian",
-}  # fmt: skip
-#: Those of them that return no position twice.
-_DISTINCT = {"pd_op.topk", "pd_op.argsort"}
 
 #: Numbers that Paddle holds equal are no further apart.
 EQUAL = 4 * 2.0**-52
@@ -26,22 +19,18 @@ EQUAL = 4 * 2.0**-52
 TIES = "equal numbers stand in another order here, which neither framework promises"
 
 
-#: Operators that keep boxes by their scores.
-_SCORED = {"pd_op.matrix_nms", "pd_op.multiclass_nms3", "pd_op.generate_proposals"}
-
-
 def scores_tie(row: Row, get: Lookup) -> bool:
     """True for boxes that are kept by their scores, when scores that count are equal.
 
     Which of equal boxes comes first is open, and which others it then removes.
     """
-    if row.op is None or row.op.name not in _SCORED:
+    if row.op is None or Trait.SCORED not in row.op.traits:
         return False
-    read = row.op.inputs.get("scores")
-    scores = get(read) if isinstance(read, Value) else None
+    read = row.op.operand(Role.SCORES)
+    scores = get(read) if read is not None else None
     if scores is None:
         return False
-    counted = scores[scores > float(row.op.attributes.get("score_threshold", -torch.inf))]
+    counted = scores[scores > row.op.setting(Role.LEAST_SCORE, -torch.inf)]
     return bool((counted.flatten().sort().values.diff() == 0).any())
 
 
@@ -52,7 +41,8 @@ def only_ties(row: Row, get: Lookup, made: Mapping[Value, Any]) -> bool:
     """
     if scores_tie(row, get) or _nearly_equal(row, get, made):
         return True
-    if row.op is None or row.op.name not in POSITIONS or row.op.merged or not row.reads:
+    op = row.op
+    if op is None or Trait.PICKS_POSITIONS not in op.traits or op.merged or not row.reads:
         return False
     numbers = get(row.reads[0])
     for value in row.values:
@@ -62,7 +52,7 @@ def only_ties(row: Row, get: Lookup, made: Mapping[Value, Any]) -> bool:
         if ours.is_floating_point():
             if not torch.allclose(ours, theirs, rtol=1e-6, atol=0.0, equal_nan=True):
                 return False
-        elif not _equal_numbers(row.op, numbers, ours, theirs):
+        elif not _equal_numbers(op, numbers, ours, theirs):
             return False
     return True
 
@@ -73,7 +63,7 @@ def _nearly_equal(row: Row, get: Lookup, made: Mapping[Value, Any]) -> bool:
     Paddle's `equal` and `not_equal` of floats hold numbers equal that differ by up to 4 · 2⁻⁵²,
     whatever their dtype (measured with 3.3 on a CPU).
     """
-    if row.op is None or row.op.short_name not in ("equal", "not_equal") or len(row.values) != 1:
+    if row.op is None or Trait.NEARLY_EQUAL not in row.op.traits or len(row.values) != 1:
         return False
     numbers = [get(value) for value in list(row.op.operands)[:2]]
     ours, theirs = made.get(row.values[0]), get(row.values[0])
@@ -104,7 +94,7 @@ def _equal_numbers(
     size = numbers.shape[axis]
     if ours.ndim != numbers.ndim or bool(((ours < 0) | (ours >= size)).any()):
         return False
-    if op.name in _DISTINCT:
+    if Trait.DISTINCT_POSITIONS in op.traits:
         ordered = ours.sort(axis).values
         if bool((ordered.diff(dim=axis) == 0).any()):
             return False

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from workbench.checks.gradients.pieces import Piece
 from workbench.core.mapping import Mapping
 from workbench.core.program import Op, Program
+from workbench.core.traits import Trait
 
 
 def training_notes(mapping: Mapping, source: Program, pieces: Sequence[Piece]) -> Iterator[str]:
@@ -27,7 +28,7 @@ def training_notes(mapping: Mapping, source: Program, pieces: Sequence[Piece]) -
 
 
 def _batch_norm(ops: Sequence[Op]) -> Iterator[str]:
-    if {op.short_name for op in ops} & {"batch_norm", "batch_norm_", "sync_batch_norm_"}:
+    if any(Trait.BATCH_NORM in op.traits for op in ops):
         yield (
             "Batch norm was exported with its stored statistics. When it is trained, Paddle keeps "
             "the biased variance of a batch, PyTorch the unbiased one (n / (n - 1)); Paddle's "
@@ -36,7 +37,7 @@ def _batch_norm(ops: Sequence[Op]) -> Iterator[str]:
 
 
 def _dropout(ops: Sequence[Op], mapping: Mapping) -> Iterator[str]:
-    modes = {op.attributes.get("mode") for op in ops if "dropout" in op.short_name}
+    modes = {op.attributes.get("mode") for op in ops if Trait.DROPOUT in op.traits}
     kept = any(row.target.startswith("nn.Dropout") for row in mapping.walk())
     if modes and kept:
         yield (
@@ -53,7 +54,7 @@ def _dropout(ops: Sequence[Op], mapping: Mapping) -> Iterator[str]:
 
 
 def _quantisation(ops: Sequence[Op]) -> Iterator[str]:
-    if any("quantize_dequantize" in op.short_name for op in ops):
+    if any(Trait.SIMULATED_QUANTISATION in op.traits for op in ops):
         yield (
             "Gradients go straight through the simulated quantisation, as in Paddle. Its scales "
             "stay as they were exported, where Paddle's training goes on collecting them."
@@ -61,13 +62,13 @@ def _quantisation(ops: Sequence[Op]) -> Iterator[str]:
 
 
 def _recurrent(ops: Sequence[Op]) -> Iterator[str]:
-    if any(op.short_name == "rnn" and op.attributes.get("dropout_prob") for op in ops):
+    if any(op.attributes.get("dropout_prob") for op in ops if Trait.RECURRENT in op.traits):
         yield "The recurrent layers had dropout between them; an exported program leaves it out."
 
 
 def _loss(ops: Sequence[Op], source: Program) -> Iterator[str]:
-    made = {value: op.short_name for op in ops for value in op.outputs.values()}
-    if any(made.get(value) == "softmax" for value in source.outputs):
+    shares = {v for op in ops if Trait.PROBABILITIES in op.traits for v in op.outputs.values()}
+    if shares.intersection(source.outputs):
         yield (
             "The model ends in a softmax: train PyTorch's cross_entropy on the values before "
             "it. Both ignore label -100 by default; a Paddle model that was trained with another "

@@ -41,6 +41,7 @@ from workbench.core.dtypes import is_float
 from workbench.core.errors import InputError
 from workbench.core.mapping import Mapping
 from workbench.core.program import Program
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.interface import Course as Steps
 from workbench.sources.interface import Runtime
@@ -309,7 +310,7 @@ def drawn_values(mapping: Mapping) -> list[Value]:
             "Compare the model as it was before it was quantised.",
         )
     for row in rows:
-        if any("dropout" in op or op.endswith("rrelu") for op in row.ops):
+        if row.has(Trait.DROPOUT) or row.has(Trait.NOISE):
             raise InputError(
                 f"{row.path} drops values at random, and the frameworks draw other numbers.",
                 "Export the model in eval mode to compare its training.",

@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING
 from workbench.core.arguments import walk
 from workbench.core.calls import Device
 from workbench.core.integers import Dim
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 
 if TYPE_CHECKING:
     from workbench.core.mapping import Mapping, Row
-
-#: Operators that look at the shape of what they read only.
-_BY_SHAPE = {
-    "empty_like", "full_batch_size_like", "full_like", "numel", "ones_like", "shape", "shape64",
-    "zeros_like",
-}  # fmt: skip
 
 
 def fixed_values(mapping: Mapping) -> set[Value]:
@@ -38,7 +33,7 @@ def _spread(rows: Iterable[Row], varying: set[Value]) -> None:
 
 
 def _varies(row: Row, varying: set[Value]) -> bool:
-    if row.op is not None and row.op.short_name.rstrip("_") in _BY_SHAPE:
+    if row.op is not None and Trait.SHAPE_ONLY in row.op.traits:
         return False
     # not those of which it takes a size or the device: their elements do not matter
     read = walk(row.call, without=(Dim, Device))

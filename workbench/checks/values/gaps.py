@@ -17,6 +17,7 @@ from torch import fx, nn
 from workbench.checks.values.source_values import reference_tensor
 from workbench.core.dtypes import is_float
 from workbench.core.mapping import Mapping, Row
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.reference import Reference
 
@@ -24,11 +25,6 @@ from workbench.sources.reference import Reference
 KINDS = ("branch", "zero_inputs", "unseen_rows", "dead_channels", "saturated")
 #: An output is saturated when this share of it sits at its smallest or largest value.
 SATURATED = 0.99
-#: Operators with bounds, at which an output may get stuck.
-_BOUNDED = {
-    "sigmoid", "tanh", "softmax", "hardsigmoid", "hardtanh", "relu", "relu6", "clip", "hardswish",
-    "softsign", "swish", "silu", "erf", "logsigmoid", "elu", "celu", "selu", "stanh",
-}  # fmt: skip
 #: A gap is worth telling when it concerns at least this share of the channels.
 SHARE = 0.02
 _CHANNELS_FIRST = ("nn.Conv", "nn.BatchNorm", "nn.InstanceNorm", "nn.GroupNorm", "nn.PReLU")
@@ -81,7 +77,7 @@ def _outputs(row: Row, references: Sequence[Reference]) -> Iterator[Gap]:
     total = sum(tensor.numel() for tensor in tensors)
     bottom, top = low.min(), high.max()
     at_bounds = sum(int(((t == bottom) | (t == top)).sum()) for t in tensors)
-    bounded = row.op is not None and row.op.short_name.rstrip("_") in _BOUNDED
+    bounded = row.op is not None and Trait.BOUNDED in row.op.traits
     if bounded and bottom < top and at_bounds >= SATURATED * total:
         yield Gap(row.path, "saturated", at_bounds, total)
 

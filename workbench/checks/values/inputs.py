@@ -13,6 +13,7 @@ from workbench.core.dtypes import is_float, is_integer, numpy_dtype
 from workbench.core.errors import InputError
 from workbench.core.npz import read_npz
 from workbench.core.program import Op, Program
+from workbench.core.traits import Role, Trait
 from workbench.core.values import Value
 
 
@@ -234,10 +235,10 @@ def vocabulary(program: Program, value: Value) -> int | None:
     sizes = []
     for op in program.walk():
         if any(operand in reached for operand in op.operands):
-            table = _table(op)
+            table = op.operand(Role.TABLE)
             if table is not None and table not in reached:
                 sizes.append(table.shape[0])
-            elif op.name == "pd_op.one_hot":
+            elif Trait.ONE_HOT in op.traits:
                 sizes.append(2)
     found = [size for size in sizes if size > 0]
     return min(found) if found else None
@@ -247,18 +248,6 @@ def _reached(program: Program, value: Value) -> set[Value]:
     """The values that hold the elements of an input."""
     reached = {value}
     for op in program.walk():
-        if op.short_name in _PASSING and any(operand in reached for operand in op.operands):
+        if Trait.KEEPS_ELEMENTS in op.traits and any(operand in reached for operand in op.operands):
             reached.update(op.outputs.values())
     return reached
-
-
-_PASSING = {
-    "cast", "reshape", "flatten", "squeeze", "unsqueeze", "slice", "transpose", "assign",
-    "share_data", "share_data_", "expand", "tile", "concat",
-}  # fmt: skip
-
-
-def _table(op: Op) -> Value | None:
-    table = {"embedding": "weight", "gather": "x", "index_select": "x"}.get(op.short_name)
-    found = op.inputs.get(table) if table else None
-    return found if isinstance(found, Value) else None

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from workbench.core.mapping import Mapping, walk_rows
+from workbench.core.traits import Trait
 from workbench.core.values import Value
-from workbench.export.formats.equal_scores import ORDERING, in_order_of
+from workbench.export.formats.equal_scores import in_order_of
 from workbench.export.formats.sizes import Inputs, Sizes, copies, shapes
 
 Run = Callable[..., Any]
@@ -170,4 +171,4 @@ def _outputs_of(module: nn.Module, values: frozenset[Value]) -> frozenset[int]:
 
 def orders(mapping: Mapping) -> bool:
     """True when the model sorts what it finds by scores."""
-    return any(ORDERING.intersection(row.ops) for row in mapping.walk())
+    return any(row.has(Trait.ORDERS) for row in mapping.walk())

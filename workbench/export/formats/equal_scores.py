@@ -9,10 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Operators that order what they find.
-ORDERING = frozenset(f"pd_op.{name}" for name in (
-    "topk", "argsort", "multiclass_nms3", "matrix_nms", "generate_proposals", "nms",
-))  # fmt: skip
 #: Scores count as equal within so much of the largest one.
 EQUAL = 1e-5
 #: Rows of which tables are searched at most.

@@ -8,6 +8,7 @@ from workbench.core.errors import UnsupportedOp
 
 DEFAULT = RuleBook()
 rule = DEFAULT.rule
+state = DEFAULT.state
 
 
 def refuse(*operators: str, reason: str, hint: str = "") -> None:

@@ -26,6 +26,7 @@ from workbench.sources.paddle.files.pir_json import read_program, type_code
 from workbench.sources.paddle.passes.inplace import inplace
 from workbench.sources.paddle.passes.lists import lists
 from workbench.sources.paddle.passes.loop_sizes import loop_sizes
+from workbench.sources.paddle.passes.traits import traits
 from workbench.sources.paddle.passes.transposed_sizes import transposed_sizes
 
 #: A row that needs more operators than this is not cut out.
@@ -123,7 +124,7 @@ class PaddleSlicer:
 
 def _as_saved(program: Program) -> Program:
     """The program with every operator of the file, each value written once."""
-    return inplace(loop_sizes(transposed_sizes(lists(program))))
+    return traits(inplace(loop_sizes(transposed_sizes(lists(program)))))
 
 
 def _can_run(op: Op) -> bool:

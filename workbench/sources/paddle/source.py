@@ -19,6 +19,7 @@ from workbench.sources.paddle.files.pdiparams import bind_parameters, write_para
 from workbench.sources.paddle.files.pir_json import read_program
 from workbench.sources.paddle.load import load_program
 from workbench.sources.paddle.passes import run_passes
+from workbench.sources.paddle.passes.traits import traits
 from workbench.sources.paddle.rules import DEFAULT
 from workbench.sources.paddle.runtime import PaddleRuntime
 from workbench.sources.paddle.slices import PaddleSlicer
@@ -40,8 +41,9 @@ class PaddleSource:
     def load(
         self, model: Any, input_spec: Sequence[Any] | None = None, names: str | Path | None = None
     ) -> Loaded:
-        """See `load.load_program`."""
-        return load_program(model, input_spec, names)
+        """See `load.load_program`; every op carries its traits."""
+        loaded = load_program(model, input_spec, names)
+        return replace(loaded, program=traits(loaded.program))
 
     def prepare(self, program: Program) -> Program:
         """See `passes.run_passes`."""

@@ -17,6 +17,7 @@ from workbench.sources.paddle.passes.one_dimension import one_dimension
 from workbench.sources.paddle.passes.pads import pads
 from workbench.sources.paddle.passes.recurrent import recurrent
 from workbench.sources.paddle.passes.shape_arithmetic import shape_arithmetic
+from workbench.sources.paddle.passes.traits import traits
 from workbench.sources.paddle.passes.transposed_sizes import transposed_sizes
 from workbench.sources.paddle.passes.where_broadcast import where_broadcast
 
@@ -39,6 +40,7 @@ PASSES = (
     Pass(one_dimension, (State.LISTS_APART,)),
     Pass(recurrent, (State.LISTS_APART,)),
     Pass(pads, (State.WRITTEN_ONCE,)),
+    Pass(traits, (State.TIDY_CONTROL,), (State.TRAITS,)),
 )
 
 

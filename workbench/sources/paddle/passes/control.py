@@ -16,11 +16,11 @@ from workbench.core.arguments import values_of, with_values
 from workbench.core.dtypes import is_integer
 from workbench.core.integers import Dim, Int, Item, Symbol, int_op
 from workbench.core.program import Block, Op, Program, captured
+from workbench.core.traits import Trait
 from workbench.core.values import Value
+from workbench.sources.paddle.book import DEFAULT
 from workbench.sources.paddle.passes.shape_arithmetic import shape_arithmetic
 
-#: Operators that change a tensor array; they stay when nothing reads their result.
-ARRAY_CHANGES = {"pd_op.array_write_", "pd_op.array_pop"}
 #: Comparisons, turned so that the counter stands left, and what to add to the bound for `range`.
 _TESTS = {"less_than": 0, "less_equal": 1, "greater_than": 0, "greater_equal": -1}
 _TURNED = {
@@ -40,7 +40,7 @@ def control(program: Program) -> Program:
 
 def has_effect(op: Op) -> bool:
     """True when the op, or one in its blocks, changes an array."""
-    return op.name in ARRAY_CHANGES or any(
+    return Trait.CHANGES_ARRAYS in DEFAULT.traits_of(op.name) or any(
         has_effect(inner) for block in op.blocks for inner in block.ops
     )
 

@@ -36,7 +36,7 @@ def shape_arithmetic(program: Program) -> Program:
     return replace(program, known=follower.known)
 
 
-@follows("shape64", "shape")
+@follows("pd_op.shape64", "pd_op.shape")
 def _shape(self: ShapeFollower, op: Op) -> np.ndarray | None:
     (source,) = op.operands
     if source in self.lengths:
@@ -56,14 +56,14 @@ def _counter(self: ShapeFollower, op: Op) -> np.ndarray | None:
     return symbolic_array([Count(number)], output.shape)
 
 
-@follows("increment", "increment_")
+@follows("pd_op.increment", "pd_op.increment_")
 def _increment(self: ShapeFollower, op: Op) -> np.ndarray | None:
     step = op.attributes.get("value", 1.0)
     source = self.get_or_items(op.inputs["x"])
     return _each(lambda item: item + int(step), source) if step == int(step) else None
 
 
-@follows("numel")
+@follows("pd_op.numel")
 def _numel(_: ShapeFollower, op: Op) -> np.ndarray | None:
     (source,) = op.operands
     total: Int = 1
@@ -72,12 +72,12 @@ def _numel(_: ShapeFollower, op: Op) -> np.ndarray | None:
     return symbolic_array([total], op.outputs["size"].shape if "size" in op.outputs else ())
 
 
-@follows("full")
+@follows("pd_op.full")
 def _full(_: ShapeFollower, op: Op) -> np.ndarray | None:
     return _filled(op.attributes["shape"], op.attributes["value"], op)
 
 
-@follows("full_with_tensor")
+@follows("pd_op.full_with_tensor")
 def _full_with_tensor(self: ShapeFollower, op: Op) -> np.ndarray | None:
     (value,) = self.get(op.inputs["value"]).flat
     return _filled(self.ints(op.inputs["shape"]), value, op)
@@ -93,12 +93,12 @@ def _filled(shape: Any, value: Any, op: Op) -> np.ndarray | None:
     return symbolic_array([value] * count, tuple(shape))
 
 
-@follows("full_int_array")
+@follows("pd_op.full_int_array")
 def _full_intsymbolic_array(_: ShapeFollower, op: Op) -> np.ndarray | None:
     return symbolic_array(int(value) for value in op.attributes["value"])
 
 
-@follows("assign_value", "assign_value_")
+@follows("pd_op.assign_value", "pd_op.assign_value_")
 def _assign_value(_: ShapeFollower, op: Op) -> np.ndarray | None:
     (output,) = op.outputs.values()
     values, shape = op.attributes["values"], tuple(op.attributes["shape"])
@@ -111,18 +111,18 @@ def _assign_value(_: ShapeFollower, op: Op) -> np.ndarray | None:
     return symbolic_array((rounded_number(value, output.dtype) for value in values), shape)
 
 
-@follows("assign", "share_data", "share_data_", "assign_out_")
+@follows("pd_op.assign", "pd_op.share_data", "pd_op.share_data_", "pd_op.assign_out_")
 def _same(self: ShapeFollower, op: Op) -> np.ndarray | None:
     return self.get(op.inputs["x"])
 
 
-@follows("stack")
+@follows("pd_op.stack")
 def _stack(self: ShapeFollower, op: Op) -> np.ndarray | None:
     parts = [self.get_or_items(part) for part in _parts(op)]
     return np.stack(parts, axis=int(op.attributes.get("axis", 0)))
 
 
-@follows("concat")
+@follows("pd_op.concat")
 def _concat(self: ShapeFollower, op: Op) -> np.ndarray | None:
     (axis,) = self.ints(op.inputs["axis"])
     parts = [self.get_or_items(part) for part in _parts(op)]
@@ -139,7 +139,7 @@ def _parts(op: Op) -> tuple[Any, ...]:
     return parts
 
 
-@follows("slice")
+@follows("pd_op.slice")
 def _slice(self: ShapeFollower, op: Op) -> np.ndarray | None:
     if op.inputs["input"] in self.series:
         return self.element(op)
@@ -161,7 +161,7 @@ def _reshaped(part: np.ndarray, op: Op) -> np.ndarray:
     return part.reshape(output.shape)
 
 
-@follows("strided_slice")
+@follows("pd_op.strided_slice")
 def _strided_slice(self: ShapeFollower, op: Op) -> np.ndarray | None:
     source = self.get(op.inputs["x"])
     window: list[Any] = [slice(None)] * source.ndim
@@ -174,7 +174,7 @@ def _strided_slice(self: ShapeFollower, op: Op) -> np.ndarray | None:
     return _reshaped(source[tuple(window)], op)
 
 
-@follows("split", "split_with_num")
+@follows("pd_op.split", "pd_op.split_with_num")
 def _split(self: ShapeFollower, op: Op) -> np.ndarray | None:
     source = self.get(op.inputs["x"])
     if source.ndim != 1 or source.size != len(op.outputs):
@@ -182,18 +182,18 @@ def _split(self: ShapeFollower, op: Op) -> np.ndarray | None:
     return source.reshape(-1, 1)
 
 
-@follows("unbind")
+@follows("pd_op.unbind")
 def _unbind(self: ShapeFollower, op: Op) -> np.ndarray | None:
     source = self.get(op.inputs["input"])
     return source if source.ndim == 1 and source.size == len(op.outputs) else None
 
 
-@follows("reshape", "squeeze", "unsqueeze", "flatten")
+@follows("pd_op.reshape", "pd_op.squeeze", "pd_op.unsqueeze", "pd_op.flatten")
 def _reshape(self: ShapeFollower, op: Op) -> np.ndarray | None:
     return _reshaped(self.get_or_items(op.inputs["x"]), op)
 
 
-@follows("cast")
+@follows("pd_op.cast")
 def _cast(self: ShapeFollower, op: Op) -> np.ndarray | None:
     operand = op.inputs["x"]
     source = self.get_or_items(operand)
@@ -207,7 +207,7 @@ def _cast(self: ShapeFollower, op: Op) -> np.ndarray | None:
     )
 
 
-@follows("scale")
+@follows("pd_op.scale")
 def _scale(self: ShapeFollower, op: Op) -> np.ndarray | None:
     (output,) = op.outputs.values()
     if not is_integer(output.dtype):
@@ -236,7 +236,7 @@ _BINARY = {
 }  # fmt: skip
 
 
-@follows(*_BINARY)
+@follows(*(f"pd_op.{name}" for name in _BINARY))
 def _binary(self: ShapeFollower, op: Op) -> np.ndarray | None:
     x, y = op.inputs["x"], op.inputs["y"]
     if not (isinstance(x, Value) and isinstance(y, Value)):
@@ -254,7 +254,7 @@ def _binary(self: ShapeFollower, op: Op) -> np.ndarray | None:
     return symbolic_array((int_op(symbol, a, b) for a, b in pairs), left.shape)
 
 
-@follows("gather", "index_select")
+@follows("pd_op.gather", "pd_op.index_select")
 def _gather(self: ShapeFollower, op: Op) -> np.ndarray | None:
     source = self.get(op.inputs["x"])
     if source.ndim != 1:
@@ -263,7 +263,7 @@ def _gather(self: ShapeFollower, op: Op) -> np.ndarray | None:
     return _reshaped(symbolic_array(picked), op)
 
 
-@follows("prod")
+@follows("pd_op.prod")
 def _prod(self: ShapeFollower, op: Op) -> np.ndarray | None:
     source = self.get(op.inputs["x"])
     (output,) = op.outputs.values()
@@ -275,7 +275,7 @@ def _prod(self: ShapeFollower, op: Op) -> np.ndarray | None:
     return symbolic_array([total]).reshape(output.shape)
 
 
-@follows("arange")
+@follows("pd_op.arange")
 def _arange(self: ShapeFollower, op: Op) -> np.ndarray | None:
     (output,) = op.outputs.values()
     start, step = (self.get(op.inputs[name]).flat[0] for name in ("start", "step"))
@@ -291,7 +291,7 @@ def _arange(self: ShapeFollower, op: Op) -> np.ndarray | None:
     return symbolic_array(items) if len(items) <= 8 else None
 
 
-@follows("tile", "expand")
+@follows("pd_op.tile", "pd_op.expand")
 def _repeat(self: ShapeFollower, op: Op) -> np.ndarray | None:
     source = self.get(op.inputs["x"])
     (output,) = op.outputs.values()
@@ -301,7 +301,7 @@ def _repeat(self: ShapeFollower, op: Op) -> np.ndarray | None:
     return symbolic_array([source.flat[0]] * count, output.shape) if count <= LIMIT else None
 
 
-@follows("logical_and", "logical_or", "logical_not")
+@follows("pd_op.logical_and", "pd_op.logical_or", "pd_op.logical_not")
 def _logical(self: ShapeFollower, op: Op) -> np.ndarray | None:
     parts = [self.get(operand) for operand in op.inputs.values()]
     if any(isinstance(item, Symbol) for part in parts for item in part.flat):

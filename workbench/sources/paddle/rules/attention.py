@@ -7,6 +7,7 @@ from typing import Any
 from workbench.conversion.context import EVAL, Context, call, method
 from workbench.core.calls import Call, Result
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import refuse, rule
 from workbench.sources.paddle.rules.infinite import EQUAL_SHARES, gives_shares
@@ -28,7 +29,7 @@ def _attend(
     return call("F.scaled_dot_product_attention", *heads, **options).method("transpose", 1, 2)
 
 
-@rule("pd_op.flash_attn")
+@rule("pd_op.flash_attn", traits=())
 def flash_attn(
     op: Context,
     q: Value,
@@ -44,7 +45,7 @@ def flash_attn(
     return Result(_attend(op, q, k, v, attn_mask, causal), {"out": ()})
 
 
-@rule("pd_op.flash_attn_qkvpacked")
+@rule("pd_op.flash_attn_qkvpacked", traits=())
 def flash_attn_qkvpacked(
     op: Context,
     qkv: Value,
@@ -60,7 +61,7 @@ def flash_attn_qkvpacked(
     return Result(_attend(op, q, k, v, attn_mask, causal), {"out": ()})
 
 
-@rule("pd_op.flash_attn_unpadded")
+@rule("pd_op.flash_attn_unpadded", traits=())
 def flash_attn_unpadded(
     op: Context,
     q: Value,
@@ -82,7 +83,7 @@ def flash_attn_unpadded(
     return Result(out, {"out": ()})
 
 
-@rule("pd_op.memory_efficient_attention")
+@rule("pd_op.memory_efficient_attention", traits=())
 def memory_efficient_attention(
     op: Context,
     query: Value,
@@ -105,7 +106,7 @@ def memory_efficient_attention(
     return Result(_attend(op, query, key, value, bias, causal, scale), {"output": ()})
 
 
-@rule("pd_op.variable_length_memory_efficient_attention")
+@rule("pd_op.variable_length_memory_efficient_attention", traits=())
 def variable_length_attention(
     op: Context,
     query: Value,
@@ -124,7 +125,7 @@ def variable_length_attention(
     return call("fn.variable_length_attention", query, key, value, seq_lens, kv_seq_lens, **options)
 
 
-@rule("pd_op.fused_softmax_mask")
+@rule("pd_op.fused_softmax_mask", traits=())
 def softmax_mask(op: Context, x: Value, mask: Value) -> Call:
     """Softmax of x + mask over the last axis."""
     scores = call("operator.add", x, mask)
@@ -134,13 +135,13 @@ def softmax_mask(op: Context, x: Value, mask: Value) -> Call:
     return call("fn.softmax", scores, dim=-1)
 
 
-@rule("pd_op.fused_softmax_mask_upper_triangle")
+@rule("pd_op.fused_softmax_mask_upper_triangle", traits=())
 def softmax_mask_upper_triangle(op: Context, X: Value) -> Call:  # noqa: N803 - Paddle's name
     """Softmax over the last axis with everything right of the diagonal masked out."""
     return call("fn.softmax_upper_triangle", X)
 
 
-@rule("pd_op.fused_rotary_position_embedding")
+@rule("pd_op.fused_rotary_position_embedding", traits=())
 def rotary_embedding(
     op: Context,
     q: Value,
@@ -172,14 +173,14 @@ def rotary_embedding(
     return Result(turned, {name: (i,) for i, (name, _) in enumerate(used)})
 
 
-@rule("pd_op.self_dp_attention")
+@rule("pd_op.self_dp_attention", traits=(Trait.FLOAT32_INSIDE,))
 def self_attention(op: Context, x: Value, alpha: float = 1.0, head_number: int = 1) -> Call:
     """Self-attention on (batch, sequence, 3, heads, size), scaled by `alpha`."""
     q, k, v = (method(x, "select", 2, i) for i in range(3))
     return call("fn.attention", q, k, v, scale=alpha)
 
 
-@rule("pd_op.multihead_matmul")
+@rule("pd_op.multihead_matmul", traits=())
 def multihead_matmul(
     op: Context,
     input_: Value,
@@ -198,7 +199,7 @@ def multihead_matmul(
     return call("fn.multihead_matmul", input_, w, bias, bias_qk, heads=head_number, alpha=alpha)
 
 
-@rule("pd_op.fused_attention")
+@rule("pd_op.fused_attention", traits=())
 def attention_block(
     op: Context,
     x: Value,

@@ -18,6 +18,7 @@ from workbench.conversion.context import Context, call
 from workbench.core.calls import Call, Layer, Weight
 from workbench.core.integers import Int
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 
@@ -27,6 +28,7 @@ Ints = tuple[int, ...]
 @rule(
     "pd_op.conv2d", "pd_op.depthwise_conv2d", "pd_op.conv3d",
     "pd_op.depthwise_conv2d_bias", "pd_op.depthwise_conv3d_bias", "workbench.conv1d",
+    traits=(Trait.LINEAR, Trait.CONVOLUTION),
 )  # fmt: skip
 def conv(
     op: Context,
@@ -108,6 +110,7 @@ def _convolve(
 @rule(
     "pd_op.conv2d_transpose", "pd_op.depthwise_conv2d_transpose", "pd_op.conv3d_transpose",
     "pd_op.conv2d_transpose_bias", "workbench.conv1d_transpose",
+    traits=(Trait.LINEAR, Trait.CONVOLUTION),
 )  # fmt: skip
 def conv_transpose(
     op: Context,
@@ -182,7 +185,7 @@ def _crop(out: Any, begins: list[Int], ends: list[Int], sizes: list[Int]) -> Cal
     return call("F.pad", out, tuple(0 - side for side in sides_of(begins, ends)))
 
 
-@rule("pd_op.deformable_conv")
+@rule("pd_op.deformable_conv", traits=(Trait.CONSTRAINED, Trait.CONVOLUTION))
 def deformable_conv(
     op: Context,
     x: Value,

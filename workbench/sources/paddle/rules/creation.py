@@ -12,6 +12,7 @@ from workbench.core.calls import Call, Dtype, Result
 from workbench.core.dtypes import is_integer
 from workbench.core.integers import Dim, Int, Symbol, int_op, is_size
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.elementwise import as_number
@@ -56,19 +57,19 @@ def _single(value: Value, dtype: str) -> Call:
     return flat.method("to", Dtype(dtype)) if value.dtype != dtype else flat
 
 
-@rule("pd_op.full")
+@rule("pd_op.full", traits=(Trait.ELEMENTWISE, Trait.LINEAR, Trait.CONSTANT, Trait.ANY_INTEGERS))
 def full(op: Context, shape: Ints, value: Any) -> Call:
     """A constant tensor."""
     return filled(tuple(shape), value, op.out.dtype)
 
 
-@rule("pd_op.full_int_array")
+@rule("pd_op.full_int_array", traits=(Trait.LINEAR, Trait.CONSTANT))
 def full_int_array(op: Context, value: Ints) -> Call:
     """A vector of integers."""
     return call("torch.tensor", list(value), **dtype_option(op.out.dtype, "int64"))
 
 
-@rule("pd_op.full_with_tensor")
+@rule("pd_op.full_with_tensor", traits=())
 def full_with_tensor(op: Context, value: Value, shape: Operand) -> Call:
     """A constant tensor whose value or shape the model computes."""
     found, wanted = op.scalar(value), sizes(op.ints(shape))
@@ -77,7 +78,7 @@ def full_with_tensor(op: Context, value: Value, shape: Operand) -> Call:
     return filled(wanted, found, op.out.dtype)
 
 
-@rule("pd_op.full_like", "pd_op.fill")
+@rule("pd_op.full_like", "pd_op.fill", traits=(Trait.LINEAR, Trait.SHAPE_ONLY))
 def full_like(op: Context, x: Value, value: Value) -> Call:
     """A constant in the shape of x."""
     found = op.scalar(value)
@@ -92,13 +93,13 @@ def full_like(op: Context, x: Value, value: Value) -> Call:
     return call("torch.full_like", x, found, **dtype_option(dtype, x.dtype))
 
 
-@rule("pd_op.ones_like", "pd_op.zeros_like")
+@rule("pd_op.ones_like", "pd_op.zeros_like", traits=(Trait.LINEAR, Trait.SHAPE_ONLY))
 def ones_like(op: Context, x: Value) -> Call:
     """Ones or zeros in the shape of x."""
     return call(f"torch.{op.name}", x, **dtype_option(op.out.dtype, x.dtype))
 
 
-@rule("pd_op.ones", "pd_op.zeros")
+@rule("pd_op.ones", "pd_op.zeros", traits=())
 def ones(op: Context, shape: Ints) -> Call:
     """Ones or zeros."""
     return filled(tuple(shape), int(op.name == "ones"), op.out.dtype)
@@ -114,7 +115,7 @@ def batch_shape(
     return tuple(found)
 
 
-@rule("pd_op.full_batch_size_like")
+@rule("pd_op.full_batch_size_like", traits=(Trait.SHAPE_ONLY,))
 def full_batch_size_like(
     op: Context, input_: Value, shape: Ints, value: float, input_dim_idx: int = 0,
     output_dim_idx: int = 0,
@@ -124,14 +125,14 @@ def full_batch_size_like(
     return filled(wanted, value, op.out.dtype)
 
 
-@rule("pd_op.empty")
+@rule("pd_op.empty", traits=())
 def empty(op: Context, shape: Operand) -> Call:
     """A tensor to be written to; its content is arbitrary in both frameworks."""
     op.random("the content is arbitrary, not comparable")
     return call("torch.empty", sizes(op.ints(shape)), **dtype_option(op.out.dtype))
 
 
-@rule("pd_op.empty_like")
+@rule("pd_op.empty_like", traits=(Trait.SHAPE_ONLY,))
 def empty_like(op: Context, x: Value) -> Call:
     """A tensor to be written to, in the shape of x; its content is arbitrary."""
     op.random("the content is arbitrary, not comparable")
@@ -141,19 +142,20 @@ def empty_like(op: Context, x: Value) -> Call:
 @rule(
     "pd_op.assign", "pd_op.assign_out_", "pd_op.nop", "pd_op.memcpy", "pd_op.memcpy_d2h",
     "pd_op.memcpy_h2d", "pd_op.npu_identity", "pd_op.copy_to", "pd_op.shadow_feed",
+    traits=(Trait.ELEMENTWISE, Trait.LINEAR, Trait.KEEPS_ELEMENTS),
 )  # fmt: skip
 def assign(op: Context, x: Value) -> Call:
     """A copy; most are removed before the rules run."""
     return method(x, "clone")
 
 
-@rule("pd_op.share_data")
+@rule("pd_op.share_data", traits=(Trait.KEEPS_ELEMENTS, Trait.NOT_A_DERIVATIVE))
 def share_data(op: Context, x: Value) -> Call:
     """`Tensor.detach`: the value, through which no gradient passes."""
     return method(x, "detach")
 
 
-@rule("pd_op.assign_value", "pd_op.assign_value_")
+@rule("pd_op.assign_value", "pd_op.assign_value_", traits=(Trait.CONSTANT,))
 def assign_value(
     op: Context, shape: Ints, values: tuple[Any, ...], dtype: str | None = None
 ) -> Call:
@@ -168,7 +170,7 @@ def assign_value(
     return call("torch.tensor", array.reshape(shape).tolist(), dtype=Dtype(dtype))
 
 
-@rule("pd_op.shape64", "pd_op.shape")
+@rule("pd_op.shape64", "pd_op.shape", traits=(Trait.LINEAR, Trait.SHAPE_ONLY))
 def shape_(op: Context, input_: Value) -> Call:
     """The shape as a tensor; rarely needed, since shapes become Python integers."""
     dims = [Dim(input_, axis) if dim < 0 else dim for axis, dim in enumerate(input_.shape)]
@@ -177,7 +179,7 @@ def shape_(op: Context, input_: Value) -> Call:
     return call("fn.int_tensor", dims, **dtype_option(op.out.dtype, "int64"))
 
 
-@rule("pd_op.numel")
+@rule("pd_op.numel", traits=(Trait.SHAPE_ONLY,))
 def numel(op: Context, x: Value) -> Call:
     """Number of elements, as a tensor."""
     total: Int = 1
@@ -186,7 +188,7 @@ def numel(op: Context, x: Value) -> Call:
     return call("fn.int_tensor", total)
 
 
-@rule("pd_op.is_empty")
+@rule("pd_op.is_empty", traits=())
 def is_empty(op: Context, x: Value) -> Call:
     """True, as a tensor, when x has no elements."""
     return call("fn.is_empty", x)
@@ -207,7 +209,7 @@ def end_point(op: Context, value: Value) -> Any:
     return source if isinstance(source, Symbol) else method(found, "item")
 
 
-@rule("pd_op.arange", "pd_op.range_v2")
+@rule("pd_op.arange", "pd_op.range_v2", traits=(Trait.LINEAR,))
 def arange(op: Context, start: Value, end: Value, step: Value) -> Call:
     """From start to end, without end."""
     bounds = [end_point(op, value) for value in (start, end, step)]
@@ -268,7 +270,7 @@ def _end(op: Context, value: Value, dtype: str) -> Any:
     return found if isinstance(found, Symbol) else as_number(found, dtype)
 
 
-@rule("pd_op.linspace")
+@rule("pd_op.linspace", traits=())
 def linspace(op: Context, start: Value, stop: Value, number: Value) -> Call:
     """Evenly spaced numbers, both ends included; truncated for integers."""
     dtype, steps = op.out.dtype, op.int(number)
@@ -278,7 +280,7 @@ def linspace(op: Context, start: Value, stop: Value, number: Value) -> Call:
     return call("torch.linspace", *ends, steps, **dtype_option(dtype))
 
 
-@rule("pd_op.logspace")
+@rule("pd_op.logspace", traits=())
 def logspace(op: Context, start: Value, stop: Value, num: Value, base: Value) -> Call:
     """Powers of the base with evenly spaced exponents."""
     dtype = op.out.dtype
@@ -288,7 +290,7 @@ def logspace(op: Context, start: Value, stop: Value, num: Value, base: Value) ->
     )
 
 
-@rule("pd_op.eye")
+@rule("pd_op.eye", traits=())
 def eye(op: Context, num_rows: Value, num_columns: Value) -> Call:
     """Ones on the diagonal."""
     rows, columns = op.int(num_rows), op.int(num_columns)
@@ -300,28 +302,28 @@ def eye(op: Context, num_rows: Value, num_columns: Value) -> Call:
 # --- triangles and diagonals --------------------------------------------------------------------
 
 
-@rule("pd_op.tril", "pd_op.triu")
+@rule("pd_op.tril", "pd_op.triu", traits=(Trait.LINEAR,))
 def tril(op: Context, x: Value, diagonal: int = 0) -> Call:
     """One triangle of the last two axes, the rest zero."""
     name = f"torch.{op.name.removesuffix('_')}"
     return call(name, x, diagonal) if diagonal else call(name, x)
 
 
-@rule("pd_op.tril_indices")
+@rule("pd_op.tril_indices", traits=())
 def tril_indices(op: Context, rows: int, cols: int, offset: int = 0) -> Call:
     """Row and column numbers of the lower triangle."""
     option = dtype_option(op.out.dtype, "int64")
     return call("torch.tril_indices", rows, cols, offset=offset, **option)
 
 
-@rule("pd_op.triu_indices")
+@rule("pd_op.triu_indices", traits=())
 def triu_indices(op: Context, row: int, col: int, offset: int = 0) -> Call:
     """Row and column numbers of the upper triangle."""
     option = dtype_option(op.out.dtype, "int64")
     return call("torch.triu_indices", row, col, offset=offset, **option)
 
 
-@rule("pd_op.diag")
+@rule("pd_op.diag", traits=(Trait.LINEAR,))
 def diag(op: Context, x: Value, offset: int = 0, padding_value: float = 0.0) -> Call:
     """A diagonal matrix from a vector, or the diagonal of a matrix."""
     if padding_value and len(x.shape) == 1:
@@ -329,19 +331,19 @@ def diag(op: Context, x: Value, offset: int = 0, padding_value: float = 0.0) -> 
     return call("torch.diag", x, offset) if offset else call("torch.diag", x)
 
 
-@rule("pd_op.diagonal")
+@rule("pd_op.diagonal", traits=(Trait.LINEAR,))
 def diagonal(op: Context, x: Value, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Call:
     """A diagonal of two axes, put last."""
     return call("torch.diagonal", x, offset=offset, dim1=axis1, dim2=axis2)
 
 
-@rule("pd_op.diag_embed")
+@rule("pd_op.diag_embed", traits=(Trait.LINEAR,))
 def diag_embed(op: Context, input_: Value, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Call:
     """Vectors as diagonals of new matrices."""
     return call("torch.diag_embed", input_, offset=offset, dim1=dim1, dim2=dim2)
 
 
-@rule("pd_op.meshgrid")
+@rule("pd_op.meshgrid", traits=(Trait.LINEAR,))
 def meshgrid(op: Context, inputs: tuple[Value, ...]) -> Result:
     """Grids of coordinates, first axis first ("ij")."""
     grids = call("torch.meshgrid", *inputs, indexing="ij")
@@ -350,7 +352,7 @@ def meshgrid(op: Context, inputs: tuple[Value, ...]) -> Result:
     return Result(grids, {name: (int(name.rpartition(".")[2]),) for name in op.outputs})
 
 
-@rule("pd_op.one_hot")
+@rule("pd_op.one_hot", traits=(Trait.ONE_HOT, Trait.NARROWING))
 def one_hot(op: Context, x: Value, num_classes: Value) -> Call:
     """Paddle gives float32, torch int64."""
     index = x if x.dtype == "int64" else method(x, "long")

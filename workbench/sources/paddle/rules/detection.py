@@ -9,6 +9,7 @@ import numpy as np
 from workbench.conversion.context import Context, call
 from workbench.core.calls import Call, Layer, Result
 from workbench.core.numbers import shortest
+from workbench.core.traits import Role, Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 
@@ -53,7 +54,16 @@ def _need_counts(op: Context, rois_num: Value | None) -> None:
 # --- non-maximum suppression ------------------------------------------------------------------
 
 
-@rule("pd_op.multiclass_nms3")
+@rule(
+    "pd_op.multiclass_nms3",
+    traits=(Trait.DECIDES, Trait.SCORED, Trait.SCORED_BY_CLASS, Trait.CONSTRAINED, Trait.ORDERS),
+    roles={
+        Role.BOXES: "bboxes",
+        Role.SCORES: "scores",
+        Role.OVERLAP: "nms_threshold",
+        Role.LEAST_SCORE: "score_threshold",
+    },
+)
 def multiclass_nms3(
     op: Context,
     bboxes: Value,
@@ -83,7 +93,16 @@ def multiclass_nms3(
     )  # fmt: skip
 
 
-@rule("pd_op.matrix_nms")
+@rule(
+    "pd_op.matrix_nms",
+    traits=(Trait.DECIDES, Trait.SCORED, Trait.SCORED_BY_CLASS, Trait.CONSTRAINED, Trait.ORDERS),
+    roles={
+        Role.BOXES: "bboxes",
+        Role.SCORES: "scores",
+        Role.OVERLAP: "post_threshold",
+        Role.LEAST_SCORE: "score_threshold",
+    },
+)
 def matrix_nms(
     op: Context,
     bboxes: Value,
@@ -105,7 +124,7 @@ def matrix_nms(
     )  # fmt: skip
 
 
-@rule("pd_op.nms")
+@rule("pd_op.nms", traits=(Trait.DECIDES, Trait.CONSTRAINED, Trait.ORDERS))
 def nms(op: Context, x: Value, threshold: float = 1.0) -> Call:
     """Plain NMS: the boxes come best first, so that torchvision gets falling scores."""
     return call("fn.sorted_nms", x, threshold)
@@ -114,7 +133,11 @@ def nms(op: Context, x: Value, threshold: float = 1.0) -> Call:
 # --- proposals and feature pyramids -----------------------------------------------------------
 
 
-@rule("pd_op.generate_proposals")
+@rule(
+    "pd_op.generate_proposals",
+    traits=(Trait.DECIDES, Trait.SCORED, Trait.CONSTRAINED, Trait.ORDERS),
+    roles={Role.SCORES: "scores"},
+)
 def generate_proposals(
     op: Context,
     scores: Value,
@@ -138,7 +161,7 @@ def generate_proposals(
     )  # fmt: skip
 
 
-@rule("pd_op.distribute_fpn_proposals")
+@rule("pd_op.distribute_fpn_proposals", traits=(Trait.DECIDES, Trait.CONSTRAINED))
 def distribute_fpn_proposals(
     op: Context,
     fpn_rois: Value,
@@ -163,7 +186,7 @@ def distribute_fpn_proposals(
     return Result(made, places)
 
 
-@rule("pd_op.collect_fpn_proposals")
+@rule("pd_op.collect_fpn_proposals", traits=(Trait.CONSTRAINED,))
 def collect_fpn_proposals(
     op: Context,
     multi_level_rois: tuple[Value, ...],
@@ -183,7 +206,7 @@ def collect_fpn_proposals(
 # --- region pooling ---------------------------------------------------------------------------
 
 
-@rule("pd_op.roi_align")
+@rule("pd_op.roi_align", traits=(Trait.CONSTRAINED,))
 def roi_align(
     op: Context,
     x: Value,
@@ -209,7 +232,7 @@ def roi_align(
     )  # fmt: skip
 
 
-@rule("pd_op.roi_pool")
+@rule("pd_op.roi_pool", traits=(Trait.CONSTRAINED,))
 def roi_pool(
     op: Context,
     x: Value,
@@ -228,7 +251,7 @@ def roi_pool(
     return Result(pooled, {"out": ()})
 
 
-@rule("pd_op.psroi_pool")
+@rule("pd_op.psroi_pool", traits=(Trait.CONSTRAINED,))
 def psroi_pool(
     op: Context,
     x: Value,
@@ -271,7 +294,7 @@ def prior_sizes(
     return sizes
 
 
-@rule("pd_op.prior_box")
+@rule("pd_op.prior_box", traits=(Trait.FLOAT32_INSIDE, Trait.CONSTRAINED))
 def prior_box(
     op: Context,
     input_: Value,
@@ -295,7 +318,7 @@ def prior_box(
     )  # fmt: skip
 
 
-@rule("pd_op.anchor_generator")
+@rule("pd_op.anchor_generator", traits=(Trait.CONSTRAINED,))
 def anchor_generator(
     op: Context,
     input_: Value,
@@ -321,7 +344,7 @@ def _half_up(number: Any) -> np.float32:
     return np.float32(np.floor(number + np.float32(0.5)))
 
 
-@rule("pd_op.box_coder")
+@rule("pd_op.box_coder", traits=(Trait.CONSTRAINED,))
 def box_coder(
     op: Context,
     prior_box: Value,
@@ -345,7 +368,7 @@ def box_coder(
     )
 
 
-@rule("pd_op.yolo_box")
+@rule("pd_op.yolo_box", traits=(Trait.DECIDES, Trait.CONSTRAINED))
 def yolo_box(
     op: Context,
     x: Value,
@@ -367,7 +390,7 @@ def yolo_box(
     )  # fmt: skip
 
 
-@rule("pd_op.bipartite_match")
+@rule("pd_op.bipartite_match", traits=(Trait.CONSTRAINED,))
 def bipartite_match(
     op: Context, dist_mat: Value, match_type: str = "bipartite", dist_threshold: float = 0.5
 ) -> Call:
@@ -378,14 +401,14 @@ def bipartite_match(
 # --- refused ----------------------------------------------------------------------------------
 
 
-@rule("pd_op.box_clip")
+@rule("pd_op.box_clip", traits=(Trait.CONSTRAINED,))
 def box_clip(op: Context, input_: Value, im_info: Value) -> Layer:
     """Needs LoD: Paddle itself crashes on a tensor without it."""
     op.require(False, "box_clip takes the boxes of each image from LoD, which torch lacks")
     raise AssertionError
 
 
-@rule("pd_op.yolo_box_head", "pd_op.yolo_box_post")
+@rule("pd_op.yolo_box_head", "pd_op.yolo_box_post", traits=())
 def yolo_box_fused(op: Context) -> Layer:
     """Parts of a GPU-only fusion."""
     op.require(
@@ -396,7 +419,7 @@ def yolo_box_fused(op: Context) -> Layer:
     raise AssertionError
 
 
-@rule("pd_op.yolo_loss")
+@rule("pd_op.yolo_loss", traits=())
 def yolo_loss(op: Context) -> Layer:
     """A training loss."""
     op.require(False, "yolo_loss is a training loss", "Export the model in eval mode.")

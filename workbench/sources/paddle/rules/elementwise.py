@@ -10,6 +10,7 @@ from workbench.core.calls import Call, Dtype
 from workbench.core.dtypes import is_float, is_integer
 from workbench.core.errors import UnsupportedOp
 from workbench.core.integers import Symbol
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 
@@ -45,13 +46,33 @@ def typed(op: Context, result: Call, *inputs: Value) -> Call:
     return result.method("to", Dtype(op.out.dtype))
 
 
+#: Beyond `ELEMENTWISE`, by operator.
+_TRAITS = {
+    "add": (Trait.LINEAR, Trait.BINARY, Trait.ANY_INTEGERS),
+    "subtract": (Trait.LINEAR, Trait.BINARY, Trait.ANY_INTEGERS),
+    "multiply": (Trait.BINARY, Trait.ANY_INTEGERS),
+    "floor_divide": (Trait.DECIDES,),
+    "remainder": (Trait.DECIDES,),
+    "equal": (Trait.NEARLY_EQUAL,),
+    "not_equal": (Trait.NEARLY_EQUAL,),
+    "maximum": (Trait.BINARY, Trait.ANY_INTEGERS),
+    "minimum": (Trait.BINARY, Trait.ANY_INTEGERS),
+}
+#: Of comparisons. Paddle's `equal` of floats holds numbers equal that differ by up to 4 · 2⁻⁵².
+_COMPARED = (Trait.ELEMENTWISE, Trait.DECIDES, Trait.ANY_INTEGERS)
+
+
+def _traits(operator: str) -> tuple[Trait, ...]:
+    return (Trait.ELEMENTWISE, *_TRAITS.get(operator, ()))
+
+
 def _binary(operator: str, target: str, doc: str, numbers: bool = True) -> None:
     def convert(op: Context, x: Value, y: Value) -> Call:
         left, right = with_number(op, x, y) if numbers else (x, y)
         return typed(op, call(target, left, right), x, y)
 
     convert.__doc__ = doc
-    rule(f"pd_op.{operator}")(convert)
+    rule(f"pd_op.{operator}", traits=_traits(operator))(convert)
 
 
 for _name, _symbol in {
@@ -64,7 +85,7 @@ for _name in ("fmax", "fmin", "heaviside", "nextafter"):
     _binary(_name, f"torch.{_name}", f"Same in both frameworks: torch.{_name}.", numbers=False)
 
 
-@rule("pd_op.copysign")
+@rule("pd_op.copysign", traits=())
 def copysign(op: Context, x: Value, y: Value) -> Call:
     """Size of x, sign of y: integers stay integers, which torch makes floats."""
     found = call("torch.copysign", x, y)
@@ -83,7 +104,7 @@ def _comparison(operator: str, symbol: str) -> None:
         return call(f"operator.{symbol}", *with_number(op, x, y))
 
     convert.__doc__ = "Element by element, gives bool; same in both frameworks."
-    rule(f"pd_op.{operator}")(convert)
+    rule(f"pd_op.{operator}", traits=(*_COMPARED, *_TRAITS.get(operator, ())))(convert)
 
 
 for _name, _symbol in {
@@ -93,7 +114,7 @@ for _name, _symbol in {
     _comparison(_name, _symbol)
 
 
-@rule("pd_op.divide")
+@rule("pd_op.divide", traits=(Trait.ELEMENTWISE, Trait.BINARY))
 def divide(op: Context, x: Value, y: Value) -> Call:
     """True division. Where an old program divides integers, Paddle truncates."""
     if is_integer(op.out.dtype):
@@ -104,13 +125,13 @@ def divide(op: Context, x: Value, y: Value) -> Call:
     return typed(op, call("operator.truediv", left, right), x, y)
 
 
-@rule("pd_op.trunc_divide")
+@rule("pd_op.trunc_divide", traits=())
 def trunc_divide(op: Context, x: Value, y: Value) -> Call:
     """Division rounded towards zero."""
     return call("torch.div", x, y, rounding_mode="trunc")
 
 
-@rule("pd_op.elementwise_pow")
+@rule("pd_op.elementwise_pow", traits=(Trait.ELEMENTWISE,))
 def elementwise_pow(op: Context, x: Value, y: Value) -> Call:
     """Power; integers stay integers, for which torch refuses a negative exponent."""
     base, exponent = with_number(op, x, y)
@@ -123,7 +144,7 @@ def _plain(exponent: Any) -> Any:
     return int(exponent) if whole else exponent
 
 
-@rule("pd_op.pow")
+@rule("pd_op.pow", traits=(Trait.ELEMENTWISE,))
 def power(op: Context, x: Value, y: float = 1.0) -> Call:
     """Power with a fixed exponent, which Paddle truncates to an integer for an integer tensor."""
     return call("operator.pow", x, _plain(as_number(y, x.dtype)))
@@ -149,14 +170,14 @@ def _extreme(operator: str, bound: str) -> None:
         return typed(op, call(f"torch.{operator}", x, y), x, y)
 
     convert.__doc__ = "Element by element; NaN wins in both frameworks."
-    rule(f"pd_op.{operator}")(convert)
+    rule(f"pd_op.{operator}", traits=_traits(operator))(convert)
 
 
 _extreme("maximum", "min")
 _extreme("minimum", "max")
 
 
-@rule("pd_op.atan2")
+@rule("pd_op.atan2", traits=(Trait.ELEMENTWISE, Trait.FLOAT32_INSIDE))
 def atan2(op: Context, x: Value, y: Value) -> Call:
     """Angle of (y, x). Paddle computes integers in float64."""
     if not is_integer(x.dtype):
@@ -165,13 +186,13 @@ def atan2(op: Context, x: Value, y: Value) -> Call:
     return call("torch.atan2", method(x, "to", double), method(y, "to", double))
 
 
-@rule("pd_op.bitwise_left_shift")
+@rule("pd_op.bitwise_left_shift", traits=())
 def left_shift(op: Context, x: Value, y: Value) -> Call:
     """Shift to the left; arithmetic and logical are the same."""
     return call("operator.lshift", *with_number(op, x, y))
 
 
-@rule("pd_op.bitwise_right_shift")
+@rule("pd_op.bitwise_right_shift", traits=())
 def right_shift(op: Context, x: Value, y: Value, is_arithmetic: bool = True) -> Call:
     """Shift to the right. torch has only the arithmetic one, which copies the sign."""
     if is_arithmetic or x.dtype == "uint8":
@@ -179,7 +200,7 @@ def right_shift(op: Context, x: Value, y: Value, is_arithmetic: bool = True) -> 
     return call("fn.logical_right_shift", x, y)
 
 
-@rule("pd_op.scale")
+@rule("pd_op.scale", traits=(Trait.ELEMENTWISE, Trait.LINEAR, Trait.ANY_INTEGERS))
 def scale(
     op: Context, x: Value, scale: Value, bias: float = 0.0, bias_after_scale: bool = True
 ) -> Call:
@@ -215,13 +236,13 @@ def _plus(x: Value | Call, shift: float | int) -> Value | Call:
     return call("operator.add", x, shift) if shift > 0 else call("operator.sub", x, -shift)
 
 
-@rule("pd_op.increment")
+@rule("pd_op.increment", traits=())
 def increment(op: Context, x: Value, value: float = 1.0) -> Call:
     """X plus a number, which is truncated for integers."""
     return call("operator.add", x, as_number(value, x.dtype))
 
 
-@rule("pd_op.add_n")
+@rule("pd_op.add_n", traits=())
 def add_n(op: Context, inputs: tuple[Value, ...]) -> Any:
     """Sum of several tensors of one shape."""
     if len(inputs) == 1:
@@ -232,7 +253,7 @@ def add_n(op: Context, inputs: tuple[Value, ...]) -> Any:
     return total
 
 
-@rule("pd_op.clip")
+@rule("pd_op.clip", traits=(Trait.ELEMENTWISE, Trait.BOUNDED, Trait.ANY_INTEGERS))
 def clip(op: Context, x: Value, min_: Value, max_: Value) -> Call:
     """Cut to [min, max]. An open side is Paddle's largest number, so that infinity becomes it."""
     low, high = _bound(op, min_, x), _bound(op, max_, x)
@@ -253,19 +274,19 @@ def _bound(op: Context, bound: Value, x: Value) -> Any:
     return flat.method("to", Dtype(x.dtype)) if bound.dtype != x.dtype else flat
 
 
-@rule("pd_op.where")
+@rule("pd_op.where", traits=(Trait.ELEMENTWISE, Trait.DECIDES, Trait.ANY_INTEGERS))
 def where(op: Context, condition: Value, x: Value, y: Value) -> Call:
     """X where the condition holds, else y."""
     return typed(op, call("torch.where", condition, *with_number(op, x, y)), x, y)
 
 
-@rule("pd_op.lerp")
+@rule("pd_op.lerp", traits=())
 def lerp(op: Context, x: Value, y: Value, weight: Value) -> Call:
     """X + weight · (y - x)."""
     return call("torch.lerp", x, y, number(op, weight, x, y))
 
 
-@rule("pd_op.equal_all")
+@rule("pd_op.equal_all", traits=())
 def equal_all(op: Context, x: Value, y: Value) -> Call:
     """One bool: same shape and same elements. `torch.equal` gives a Python bool, not a tensor."""
     if x.shape == y.shape and -1 not in x.shape:
@@ -288,19 +309,19 @@ def _close(op: Context, x: Value, y: Value, equal_nan: bool) -> Call:
     return call("fn.is_close", x, y, rtol, atol, equal_nan)
 
 
-@rule("pd_op.isclose")
+@rule("pd_op.isclose", traits=(Trait.DECIDES,))
 def isclose(op: Context, x: Value, y: Value, equal_nan: bool = False) -> Call:
     """Bool by element: |x - y| ≤ atol + rtol · |y|, so that everything is close to infinity."""
     return _close(op, x, y, equal_nan)
 
 
-@rule("pd_op.allclose")
+@rule("pd_op.allclose", traits=())
 def allclose(op: Context, x: Value, y: Value, equal_nan: bool = False) -> Call:
     """One bool, as a tensor; `torch.allclose` gives a Python bool."""
     return _close(op, x, y, equal_nan).method("all")
 
 
-@rule("pd_op.complex")
+@rule("pd_op.complex", traits=())
 def complex_(op: Context, real: Value, imag: Value) -> Call:
     """A complex tensor from real and imaginary parts."""
     return call("torch.complex", real, imag)

@@ -26,13 +26,13 @@ def transform(name: str, x: Value, axes: Ints, normalization: str, last: int = 0
     return call(f"torch.fft.{name}n", x, **sizes, dim=axes, **options)
 
 
-@rule("pd_op.fft_c2c")
+@rule("pd_op.fft_c2c", traits=())
 def fft_c2c(op: Context, x: Value, axes: Ints, normalization: str, forward: bool) -> Call:
     """Complex to complex."""
     return transform("fft" if forward else "ifft", x, axes, normalization)
 
 
-@rule("pd_op.fft_r2c")
+@rule("pd_op.fft_r2c", traits=())
 def fft_r2c(
     op: Context, x: Value, axes: Ints, normalization: str, forward: bool, onesided: bool
 ) -> Call:
@@ -43,7 +43,7 @@ def fft_r2c(
     return transform(names[1], x, axes, normalization).method("resolve_conj")
 
 
-@rule("pd_op.fft_c2r")
+@rule("pd_op.fft_c2r", traits=())
 def fft_c2r(
     op: Context, x: Value, axes: Ints, normalization: str, forward: bool, last_dim_size: int = 0
 ) -> Call:
@@ -52,7 +52,7 @@ def fft_c2r(
     return transform(name, x, axes, normalization, last_dim_size)
 
 
-@rule("pd_op.frame")
+@rule("pd_op.frame", traits=())
 def frame(op: Context, x: Value, frame_length: int, hop_length: int, axis: int = -1) -> Call:
     """Overlapping pieces: (…, frame_length, frames), or (frames, …) for the first axis."""
     first = axis == 0
@@ -60,7 +60,7 @@ def frame(op: Context, x: Value, frame_length: int, hop_length: int, axis: int =
     return pieces.method("movedim", -1, 1) if first else pieces.method("transpose", -1, -2)
 
 
-@rule("pd_op.overlap_add")
+@rule("pd_op.overlap_add", traits=())
 def overlap_add(op: Context, x: Value, hop_length: int, axis: int = -1) -> Call:
     """Frames added up where they overlap; undoes `frame`."""
     if axis != 0:
@@ -69,7 +69,7 @@ def overlap_add(op: Context, x: Value, hop_length: int, axis: int = -1) -> Call:
     return call("fn.overlap_add", frames, hop_length).method("movedim", -1, 0)
 
 
-@rule("pd_op.stft")
+@rule("pd_op.stft", traits=())
 def stft(
     op: Context, x: Value, window: Value, n_fft: int, hop_length: int, normalized: bool,
     onesided: bool,

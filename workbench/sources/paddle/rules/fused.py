@@ -8,6 +8,7 @@ from typing import Any
 from workbench.conversion.context import EVAL, Context, call, method
 from workbench.core.calls import Call, Layer, Result
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import refuse, rule
 from workbench.sources.paddle.rules.convolution import conv
@@ -49,7 +50,7 @@ def _flattened(x: Value, columns: int) -> Any:
     return x if columns == len(x.shape) - 1 else method(x, "flatten", columns)
 
 
-@rule("pd_op.fc", "pd_op.gemm_epilogue")
+@rule("pd_op.fc", "pd_op.gemm_epilogue", traits=())
 def fc(
     op: Context,
     input_: Value,
@@ -65,7 +66,7 @@ def fc(
     return activated(op, out, activation_type)
 
 
-@rule("pd_op.linear_v2")
+@rule("pd_op.linear_v2", traits=())
 def linear(
     op: Context, input_: Value, weight: Value, bias: Operand = None, transpose_weight: bool = False
 ) -> Any:
@@ -73,7 +74,7 @@ def linear(
     return dense(op, input_, weight, bias, transpose_weight)
 
 
-@rule("pd_op.fused_gemm_epilogue")
+@rule("pd_op.fused_gemm_epilogue", traits=())
 def gemm_epilogue(
     op: Context,
     x: Value,
@@ -88,7 +89,7 @@ def gemm_epilogue(
     return Result(activated(op, dense(op, first, y, bias, trans_y), activation), {"out": ()})
 
 
-@rule("pd_op.fusion_repeated_fc_relu")
+@rule("pd_op.fusion_repeated_fc_relu", traits=())
 def repeated_fc(op: Context, x: Value, w: Operand, bias: Operand) -> Result:
     """Fully connected layers one after another, each with a ReLU."""
     out: Any = x
@@ -99,13 +100,13 @@ def repeated_fc(op: Context, x: Value, w: Operand, bias: Operand) -> Result:
     return Result(out, {"out": ()})
 
 
-@rule("pd_op.batch_fc")
+@rule("pd_op.batch_fc", traits=())
 def batch_fc(op: Context, input_: Value, w: Value, bias: Value) -> Call:
     """A fully connected layer for each element of the first axis."""
     return call("torch.baddbmm", method(bias, "unsqueeze", 1), input_, w)
 
 
-@rule("pd_op.fusion_squared_mat_sub")
+@rule("pd_op.fusion_squared_mat_sub", traits=())
 def squared_difference(op: Context, x: Value, y: Value, scalar: float = 1.0) -> Result:
     """((x y)² - x² y²) · scalar, as in factorisation machines."""
     product = call("torch.matmul", x, y).method("square")
@@ -113,7 +114,7 @@ def squared_difference(op: Context, x: Value, y: Value, scalar: float = 1.0) -> 
     return Result((product - squares) * scalar, {"out": ()})
 
 
-@rule("pd_op.fusion_transpose_flatten_concat")
+@rule("pd_op.fusion_transpose_flatten_concat", traits=())
 def transpose_flatten_concat(
     op: Context, x: Operand, trans_axis: Sequence[int], flatten_axis: int, concat_axis: int
 ) -> Call:
@@ -127,13 +128,13 @@ def transpose_flatten_concat(
     return call("torch.cat", parts, concat_axis)
 
 
-@rule("pd_op.add_position_encoding")
+@rule("pd_op.add_position_encoding", traits=())
 def position_encoding(op: Context, x: Value, alpha: float = 1.0, beta: float = 1.0) -> Call:
     """Sinusoids of the position, times beta, added to alpha · x."""
     return call("fn.position_encoding", x, alpha, beta)
 
 
-@rule("pd_op.fused_conv2d_add_act")
+@rule("pd_op.fused_conv2d_add_act", traits=(Trait.CONVOLUTION,))
 def conv_add_act(
     op: Context,
     input_: Value,
@@ -159,7 +160,7 @@ def conv_add_act(
     return Result(activated(op, out, activation), {"output": ()})
 
 
-@rule("pd_op.fused_bias_act")
+@rule("pd_op.fused_bias_act", traits=())
 def bias_act(
     op: Context,
     x: Value,
@@ -190,7 +191,7 @@ def _dropped(op: Context, x: Any, rate: float, is_test: bool, mode: str) -> Any:
     return call("operator.mul", x, round(1 - rate, 6))
 
 
-@rule("pd_op.fused_dropout_add")
+@rule("pd_op.fused_dropout_add", traits=(Trait.DROPOUT,))
 def dropout_add(
     op: Context,
     x: Value,
@@ -205,7 +206,7 @@ def dropout_add(
     return Result(call("operator.add", _dropped(op, x, rate, is_test, mode), y), {"out": ()})
 
 
-@rule("pd_op.skip_layernorm")
+@rule("pd_op.skip_layernorm", traits=())
 def skip_layernorm(
     op: Context,
     x: Value,
@@ -220,7 +221,11 @@ def skip_layernorm(
     return call("fn.residual_norm", x, None, y, scale, bias, axis=axis, eps=epsilon)[0]
 
 
-@rule("pd_op.fused_bias_residual_layernorm", "pd_op.fused_rms_norm_quant")
+@rule(
+    "pd_op.fused_bias_residual_layernorm",
+    "pd_op.fused_rms_norm_quant",
+    traits={"pd_op.fused_rms_norm_quant": (Trait.NOT_A_DERIVATIVE,)},
+)
 def residual_norm(
     op: Context,
     x: Value,
@@ -251,7 +256,7 @@ def residual_norm(
     return Result(call("fn.residual_norm", *operands, **options), places)
 
 
-@rule("pd_op.fused_bias_dropout_residual_layer_norm")
+@rule("pd_op.fused_bias_dropout_residual_layer_norm", traits=(Trait.DROPOUT,))
 def dropout_residual_norm(
     op: Context,
     x: Value,
@@ -273,7 +278,7 @@ def dropout_residual_norm(
     return Result(out, {"y": ()})
 
 
-@rule("pd_op.fused_fc_elementwise_layernorm")
+@rule("pd_op.fused_fc_elementwise_layernorm", traits=())
 def fc_add_layernorm(
     op: Context,
     x: Value,
@@ -294,7 +299,7 @@ def fc_add_layernorm(
     return Result(found[0], {"out": ()})
 
 
-@rule("pd_op.fused_embedding_eltwise_layernorm")
+@rule("pd_op.fused_embedding_eltwise_layernorm", traits=())
 def embedding_layernorm(
     op: Context, ids: Operand, embs: Operand, bias: Value, scale: Value, epsilon: float = 1e-5
 ) -> Call:
@@ -309,7 +314,7 @@ def embedding_layernorm(
     return call("F.layer_norm", total, scale.shape, scale, bias, epsilon)
 
 
-@rule("pd_op.fused_feedforward")
+@rule("pd_op.fused_feedforward", traits=())
 def feedforward(
     op: Context,
     x: Value,

@@ -30,14 +30,14 @@ def _combined(op: Context, message_op: str, x: Any, y: Any) -> Call:
     return call(_MESSAGES[message_op], x, y)
 
 
-@rule("pd_op.segment_pool")
+@rule("pd_op.segment_pool", traits=())
 def segment_pool(op: Context, x: Value, segment_ids: Value, pooltype: str = "SUM") -> Result:
     """Rows with the same segment number reduced to one; their number depends on the data."""
     rows = call("fn.segment_count", segment_ids)
     return _reduced(op, x, segment_ids, rows, pooltype)
 
 
-@rule("pd_op.send_u_recv")
+@rule("pd_op.send_u_recv", traits=())
 def send_u_recv(
     op: Context, x: Value, src_index: Value, dst_index: Value, out_size: Value | None = None,
     reduce_op: str = "SUM",
@@ -47,7 +47,7 @@ def send_u_recv(
     return _reduced(op, messages, dst_index, _rows(op, x, out_size), reduce_op)
 
 
-@rule("pd_op.send_ue_recv")
+@rule("pd_op.send_ue_recv", traits=())
 def send_ue_recv(
     op: Context, x: Value, y: Value, src_index: Value, dst_index: Value,
     out_size: Value | None = None, message_op: str = "ADD", reduce_op: str = "SUM",
@@ -57,7 +57,7 @@ def send_ue_recv(
     return _reduced(op, messages, dst_index, _rows(op, x, out_size), reduce_op)
 
 
-@rule("pd_op.send_uv")
+@rule("pd_op.send_uv", traits=())
 def send_uv(
     op: Context, x: Value, y: Value, src_index: Value, dst_index: Value, message_op: str = "ADD"
 ) -> Call:
@@ -66,7 +66,7 @@ def send_uv(
     return _combined(op, message_op, source, call("operator.getitem", y, dst_index))
 
 
-@rule("pd_op.reindex_graph")
+@rule("pd_op.reindex_graph", traits=())
 def reindex_graph(op: Context, x: Value, neighbors: Value, count: Value) -> Call:
     """Nodes numbered anew in the order in which they first occur; the edges in these numbers."""
     return call("fn.reindex_graph", x, neighbors, count)

@@ -8,6 +8,7 @@ from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Layer, RowZeroed
 from workbench.core.dtypes import is_float
 from workbench.core.program import Operand
+from workbench.core.traits import Role, Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.advanced import nonnegative, pieces, wrapped
@@ -25,7 +26,7 @@ def taken(x: Any, axis: int, index: Any) -> Call:
 # --- reading ----------------------------------------------------------------------------------
 
 
-@rule("pd_op.gather")
+@rule("pd_op.gather", traits=(Trait.LINEAR,), roles={Role.TABLE: "x"})
 def gather(op: Context, x: Value, index: Value, axis: Operand = None) -> Call:
     """Slices along an axis, picked by a 1-D index; torch's own gather is `take_along_axis`."""
     (along,) = op.plain_ints(axis, "axis") or (0,)
@@ -33,13 +34,13 @@ def gather(op: Context, x: Value, index: Value, axis: Operand = None) -> Call:
     return taken(x, axis_of(along, len(x.shape)), flat)
 
 
-@rule("pd_op.index_select")
+@rule("pd_op.index_select", traits=(Trait.LINEAR,), roles={Role.TABLE: "x"})
 def index_select(op: Context, x: Value, index: Value, axis: int = 0) -> Call:
     """Slices along an axis. Paddle also takes negative indices, `torch.index_select` does not."""
     return taken(x, axis_of(axis, len(x.shape)), index)
 
 
-@rule("pd_op.gather_nd")
+@rule("pd_op.gather_nd", traits=(Trait.LINEAR,))
 def gather_nd(op: Context, x: Value, index: Value) -> Call:
     """`x[i, j, …]`; the last axis of the index holds i, j and so on."""
     op.require(index.shape[-1] != 0, "the index has no columns")
@@ -49,31 +50,36 @@ def gather_nd(op: Context, x: Value, index: Value) -> Call:
     return call("operator.getitem", x, parts[0] if len(parts) == 1 else tuple(parts))
 
 
-@rule("pd_op.take_along_axis")
+@rule("pd_op.take_along_axis", traits=())
 def take_along_axis(op: Context, arr: Value, indices: Value, axis: int) -> Call:
     """One element for each element of the index: torch's gather, which takes no negative index."""
     return call("torch.gather", arr, axis, wrapped(op, indices, arr, axis))
 
 
-@rule("pd_op.index_sample")
+@rule("pd_op.index_sample", traits=())
 def index_sample(op: Context, x: Value, index: Value) -> Call:
     """Elements of each row."""
     return call("torch.gather", x, 1, index)
 
 
-@rule("pd_op.masked_select")
+@rule("pd_op.masked_select", traits=())
 def masked_select(op: Context, x: Value, mask: Value) -> Call:
     """Elements where the mask holds, as a 1-D tensor."""
     return method(x, "masked_select", mask)
 
 
-@rule("pd_op.multiplex")
+@rule("pd_op.multiplex", traits=())
 def multiplex(op: Context, inputs: Values, index: Value) -> Call:
     """Row i of the result is row i of tensor number `index[i]`."""
     return call("fn.multiplex", list(inputs), index)
 
 
-@rule("pd_op.embedding", "pd_op.embedding_with_scaled_gradient")
+@rule(
+    "pd_op.embedding",
+    "pd_op.embedding_with_scaled_gradient",
+    traits=(Trait.EMBEDDING,),
+    roles={Role.IDS: "x", Role.TABLE: "weight"},
+)
 def embedding(
     op: Context, x: Any, weight: Value, padding_idx: int = -1, sparse: bool = False
 ) -> Any:
@@ -95,13 +101,13 @@ def embedding(
     return Layer("nn.Embedding", (x,), arguments, {"weight": table})
 
 
-@rule("pd_op.lookup_table")
+@rule("pd_op.lookup_table", traits=())
 def lookup_table(op: Context, w: Value, ids: Value, padding_idx: int = -1) -> Any:
     """The embedding of Paddle 1: the indices have a last axis of size 1."""
     return embedding(op, method(ids, "squeeze", -1), w, padding_idx)
 
 
-@rule("pd_op.shard_index")
+@rule("pd_op.shard_index", traits=())
 def shard_index(
     op: Context, input_: Value, index_num: int, nshards: int, shard_id: int,
     ignore_value: int = -1,
@@ -132,7 +138,7 @@ def _positive(op: Context, index: Value, flat: Any, x: Value, axis: int) -> Any:
     return flat if nonnegative(op, index) else wrapped(op, flat, x, axis)
 
 
-@rule("pd_op.scatter")
+@rule("pd_op.scatter", traits=())
 def scatter(op: Context, x: Value, index: Value, updates: Value, overwrite: bool = True) -> Call:
     """Rows replaced. Without `overwrite` the rows are first set to zero, then updates are added."""
     flat, new = _rows(op, index, updates)
@@ -143,7 +149,7 @@ def scatter(op: Context, x: Value, index: Value, updates: Value, overwrite: bool
     return emptied.method("index_add", 0, _positive(op, index, flat, x, 0), new)
 
 
-@rule("pd_op.scatter_nd_add")
+@rule("pd_op.scatter_nd_add", traits=())
 def scatter_nd_add(op: Context, x: Value, index: Value, updates: Value) -> Call:
     """`x[i, j, …] += updates`; the last axis of the index holds i, j and so on."""
     op.require(index.shape[-1] != 0, "the index has no columns")
@@ -152,13 +158,13 @@ def scatter_nd_add(op: Context, x: Value, index: Value, updates: Value) -> Call:
     return method(x, "index_put", where, updates, accumulate=True)
 
 
-@rule("pd_op.index_add")
+@rule("pd_op.index_add", traits=())
 def index_add(op: Context, x: Value, index: Value, add_value: Value, axis: int = 0) -> Call:
     """Slices added. Paddle also takes negative indices."""
     return method(x, "index_add", axis, wrapped(op, index, x, axis), add_value)
 
 
-@rule("pd_op.index_put")
+@rule("pd_op.index_put", traits=())
 def index_put(
     op: Context, x: Value, indices: Values, value: Value, accumulate: bool = False
 ) -> Call:
@@ -179,7 +185,7 @@ def _single(op: Context, value: Value) -> Any:
     return method(value, "reshape", ()) if found is value and value.shape else found
 
 
-@rule("pd_op.put_along_axis")
+@rule("pd_op.put_along_axis", traits=())
 def put_along_axis(
     op: Context, arr: Value, indices: Value, values: Value, axis: int, reduce: str = "assign",
     include_self: bool = True,
@@ -205,7 +211,7 @@ def _stretched(op: Context, values: Value) -> Any:
     return values
 
 
-@rule("pd_op.masked_fill")
+@rule("pd_op.masked_fill", traits=())
 def masked_fill(op: Context, x: Value, mask: Value, value: Value) -> Call:
     """Value where the mask holds. In Paddle x is stretched to the shape of the mask, too."""
     new = op.scalar(value)
@@ -219,7 +225,7 @@ def masked_fill(op: Context, x: Value, mask: Value, value: Value) -> Call:
     return call("torch.where", mask, new, x)
 
 
-@rule("pd_op.fill_diagonal")
+@rule("pd_op.fill_diagonal", traits=())
 def fill_diagonal(
     op: Context, x: Value, value: float = 0.0, offset: int = 0, wrap: bool = False
 ) -> Call:
@@ -228,7 +234,7 @@ def fill_diagonal(
     return call("fn.fill_diagonal", x, number, offset, wrap)
 
 
-@rule("pd_op.fill_diagonal_tensor")
+@rule("pd_op.fill_diagonal_tensor", traits=())
 def fill_diagonal_tensor(
     op: Context, x: Value, y: Value, offset: int = 0, dim1: int = 0, dim2: int = 1
 ) -> Call:

@@ -12,6 +12,7 @@ from workbench.core.calls import Call, Dtype, Layer
 from workbench.core.dtypes import is_float
 from workbench.core.integers import Dim, Int
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.normalization import in_layer
@@ -20,7 +21,12 @@ _MODES = {"nearest_interp": "nearest", "bicubic_interp": "bicubic", "linear_inte
           "bilinear_interp": "bilinear", "trilinear_interp": "trilinear"}  # fmt: skip
 
 
-@rule(*(f"pd_op.{name}" for name in _MODES))
+@rule(
+    *(f"pd_op.{name}" for name in _MODES),
+    traits={
+        f"pd_op.{name}": (Trait.FLOAT32_POSITIONS,) for name in _MODES if name != "nearest_interp"
+    },
+)
 def interpolate(
     op: Context,
     x: Value,
@@ -157,7 +163,7 @@ def _plain(
     return call("F.interpolate", x, **arguments)
 
 
-@rule("pd_op.interp_antialias")
+@rule("pd_op.interp_antialias", traits=(Trait.FLOAT32_POSITIONS,))
 def interpolate_antialias(
     op: Context,
     x: Value,
@@ -192,7 +198,7 @@ def interpolate_antialias(
     return in_channels_first(op, x, data_format, resized)
 
 
-@rule("pd_op.grid_sample")
+@rule("pd_op.grid_sample", traits=())
 def grid_sample(
     op: Context,
     x: Value,
@@ -206,7 +212,7 @@ def grid_sample(
     return call("F.grid_sample", x, grid, **options)
 
 
-@rule("pd_op.affine_grid")
+@rule("pd_op.affine_grid", traits=())
 def affine_grid(
     op: Context, input_: Value, output_shape: Operand = None, align_corners: bool = True
 ) -> Call:
@@ -230,7 +236,7 @@ def _rearranged(
     return in_channels_first(op, x, data_format, rearranged, "layer")  # type: ignore[no-any-return]
 
 
-@rule("pd_op.pixel_shuffle")
+@rule("pd_op.pixel_shuffle", traits=(Trait.LINEAR,))
 def pixel_shuffle(
     op: Context, x: Value, upscale_factor: int = 1, data_format: str = "NCHW"
 ) -> Call | Layer:
@@ -239,7 +245,7 @@ def pixel_shuffle(
     return _rearranged(op, x, data_format, "PixelShuffle", "F.pixel_shuffle", factor)
 
 
-@rule("pd_op.pixel_unshuffle")
+@rule("pd_op.pixel_unshuffle", traits=())
 def pixel_unshuffle(
     op: Context, x: Value, downscale_factor: int = 1, data_format: str = "NCHW"
 ) -> Call | Layer:
@@ -248,7 +254,7 @@ def pixel_unshuffle(
     return _rearranged(op, x, data_format, "PixelUnshuffle", "F.pixel_unshuffle", factor)
 
 
-@rule("pd_op.channel_shuffle", "pd_op.shuffle_channel")
+@rule("pd_op.channel_shuffle", "pd_op.shuffle_channel", traits=(Trait.LINEAR,))
 def channel_shuffle(
     op: Context, x: Value, groups: int = 1, group: int = 1, data_format: str = "NCHW"
 ) -> Call | Layer:
@@ -261,7 +267,7 @@ def channel_shuffle(
     return _rearranged(op, x, data_format, "ChannelShuffle", "F.channel_shuffle", factor)
 
 
-@rule("pd_op.temporal_shift")
+@rule("pd_op.temporal_shift", traits=())
 def temporal_shift(
     op: Context, x: Value, seg_num: int, shift_ratio: float = 0.25, data_format: str = "NCHW"
 ) -> Call:
@@ -272,7 +278,7 @@ def temporal_shift(
     )
 
 
-@rule("pd_op.unfold")
+@rule("pd_op.unfold", traits=(Trait.LINEAR,))
 def unfold(
     op: Context,
     x: Value,
@@ -294,7 +300,7 @@ def unfold(
     return call("F.unfold", first, **arguments)
 
 
-@rule("pd_op.fold")
+@rule("pd_op.fold", traits=(Trait.LINEAR,))
 def fold(
     op: Context,
     x: Value,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Dtype, Layer, Weight
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 
 
-@rule("workbench.linear")
+@rule("workbench.linear", traits=(Trait.LINEAR,))
 def linear(
     op: Context, x: Value, weight: Value, bias: Value | None, transpose_weight: bool
 ) -> Layer:
@@ -26,7 +27,7 @@ def linear(
     return Layer("nn.Linear", (x,), arguments | ({} if shift else {"bias": False}), weights)
 
 
-@rule("pd_op.matmul")
+@rule("pd_op.matmul", traits=(Trait.LINEAR, Trait.BINARY))
 def matmul(
     op: Context, x: Value, y: Value, transpose_x: bool = False, transpose_y: bool = False
 ) -> Call:
@@ -49,7 +50,7 @@ def _product(op: Context, x: Value, y: Value, transpose_x: bool, transpose_y: bo
     return call("torch.matmul", left, right)
 
 
-@rule("pd_op.legacy_matmul")
+@rule("pd_op.legacy_matmul", traits=())
 def legacy_matmul(
     op: Context, x: Value, y: Value, transpose_x: bool = False, transpose_y: bool = False,
     alpha: float = 1.0,
@@ -59,7 +60,7 @@ def legacy_matmul(
     return product if alpha == 1 else product * alpha
 
 
-@rule("pd_op.matmul_with_flatten")
+@rule("pd_op.matmul_with_flatten", traits=())
 def matmul_with_flatten(
     op: Context, x: Value, y: Value, x_num_col_dims: int = 1, y_num_col_dims: int = 1
 ) -> Call:
@@ -71,7 +72,7 @@ def matmul_with_flatten(
     return call("torch.tensordot", left, right, 1)
 
 
-@rule("pd_op.bilinear")
+@rule("pd_op.bilinear", traits=())
 def bilinear(op: Context, x: Value, y: Value, weight: Value, bias: Value | None) -> Layer | Call:
     """xᵀ · W · y for every output; Paddle keeps the bias as (1, out)."""
     kernel, shift = op.weight(weight), op.weight(bias)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Result
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.manipulation import dim
 
 
-@rule("pd_op.cross_entropy_with_softmax")
+@rule("pd_op.cross_entropy_with_softmax", traits=())
 def cross_entropy_with_softmax(
     op: Context, input_: Value, label: Value, soft_label: bool = False, use_softmax: bool = True,
     ignore_index: int = -100, axis: int = -1,
@@ -21,13 +22,13 @@ def cross_entropy_with_softmax(
     )  # fmt: skip
 
 
-@rule("pd_op.bce_loss")
+@rule("pd_op.bce_loss", traits=())
 def bce_loss(op: Context, input_: Value, label: Value) -> Call:
     """Binary cross entropy by element; both frameworks cut the logarithm at -100."""
     return call("F.binary_cross_entropy", input_, label, reduction="none")
 
 
-@rule("pd_op.sigmoid_cross_entropy_with_logits")
+@rule("pd_op.sigmoid_cross_entropy_with_logits", traits=(Trait.SETTINGS_AS_OPERANDS,))
 def sigmoid_cross_entropy_with_logits(
     op: Context, x: Value, label: Value, pos_weight: Value | None, normalize: bool = False,
     ignore_index: int = -100,
@@ -41,7 +42,7 @@ def sigmoid_cross_entropy_with_logits(
     )  # fmt: skip
 
 
-@rule("pd_op.kldiv_loss")
+@rule("pd_op.kldiv_loss", traits=(Trait.SETTINGS_AS_OPERANDS,))
 def kldiv_loss(
     op: Context, x: Value, label: Value, reduction: str = "mean", log_target: bool = False
 ) -> Call:
@@ -49,13 +50,13 @@ def kldiv_loss(
     return call("F.kl_div", x, label, reduction=reduction, log_target=log_target)
 
 
-@rule("pd_op.huber_loss")
+@rule("pd_op.huber_loss", traits=())
 def huber_loss(op: Context, input_: Value, label: Value, delta: float) -> Result:
     """Huber loss by element; what Paddle calls smooth_l1_loss ends here too."""
     return Result(call("F.huber_loss", input_, label, reduction="none", delta=delta), {"out": ()})
 
 
-@rule("pd_op.nll_loss")
+@rule("pd_op.nll_loss", traits=())
 def nll_loss(
     op: Context, input_: Value, label: Value, weight: Value | None, ignore_index: int = -100,
     reduction: str = "mean",
@@ -68,26 +69,26 @@ def nll_loss(
     return Result(loss, {"out": ()})
 
 
-@rule("pd_op.log_loss")
+@rule("pd_op.log_loss", traits=())
 def log_loss(op: Context, input_: Value, label: Value, epsilon: float) -> Call:
     """Binary cross entropy with a small number inside the logarithms."""
     return call("fn.log_loss", input_, label, epsilon)
 
 
-@rule("pd_op.hinge_loss")
+@rule("pd_op.hinge_loss", traits=())
 def hinge_loss(op: Context, logits: Value, labels: Value) -> Call:
     """max(0, 1 - (2 · label - 1) · logit)."""
     sign = call("operator.mul", labels, 2) - 1
     return call("F.relu", 1 - sign * logits)
 
 
-@rule("pd_op.identity_loss")
+@rule("pd_op.identity_loss", traits=())
 def identity_loss(op: Context, x: Value, reduction: int = 1) -> Call:
     """Sum (0), mean (1) or the values themselves (2)."""
     return method(x, ("sum", "mean", "clone")[reduction])
 
 
-@rule("pd_op.label_smooth")
+@rule("pd_op.label_smooth", traits=(Trait.FLOAT32_INSIDE,))
 def label_smooth(op: Context, label: Value, prior_dist: Value | None, epsilon: float = 0.0) -> Call:
     """(1 - epsilon) · label + epsilon · prior, by default the even distribution."""
     kept = call("operator.mul", label, 1 - epsilon)
@@ -98,7 +99,7 @@ def label_smooth(op: Context, label: Value, prior_dist: Value | None, epsilon: f
     return kept + call("operator.truediv", epsilon, dim(label, len(label.shape) - 1))
 
 
-@rule("pd_op.hsigmoid_loss")
+@rule("pd_op.hsigmoid_loss", traits=())
 def hsigmoid_loss(
     op: Context, x: Value, label: Value, w: Value, bias: Value | None = None,
     path: Value | None = None, code: Value | None = None, num_classes: int = 2,

@@ -9,6 +9,7 @@ from workbench.conversion.names import parts
 from workbench.core.calls import Call, Layer, Result
 from workbench.core.integers import Dim, Int, IntOp, Item, Symbol
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import LIST, Value
 from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.advanced import behind_transposes
@@ -60,7 +61,7 @@ def axis_of(axis: int, rank: int) -> int:
     return axis + rank if axis < 0 else axis
 
 
-@rule("pd_op.reshape", "pd_op.legacy_reshape")
+@rule("pd_op.reshape", "pd_op.legacy_reshape", traits=(Trait.LINEAR, Trait.KEEPS_ELEMENTS))
 def reshape(op: Context, x: Value, shape: Operand) -> Result:
     """Same elements in another shape. A 0 in Paddle's shape keeps the dimension at that place.
 
@@ -82,7 +83,7 @@ def reshape(op: Context, x: Value, shape: Operand) -> Result:
     return only(method(x, "reshape", *dims or [()]))
 
 
-@rule("pd_op.transpose", "pd_op.trans_layout")
+@rule("pd_op.transpose", "pd_op.trans_layout", traits=(Trait.LINEAR, Trait.KEEPS_ELEMENTS))
 def transpose(op: Context, x: Value, perm: tuple[int, ...]) -> Call:
     """All axes reordered: Paddle's transpose is torch's permute."""
     axes: list[Any] = [axis_of(axis, len(x.shape)) for axis in perm]
@@ -95,7 +96,7 @@ def transpose(op: Context, x: Value, perm: tuple[int, ...]) -> Call:
     return method(x, "permute", *axes or [()])
 
 
-@rule("pd_op.flatten")
+@rule("pd_op.flatten", traits=(Trait.LINEAR, Trait.KEEPS_ELEMENTS))
 def flatten(op: Context, x: Value, start_axis: int = 1, stop_axis: int = 1) -> Result:
     """Axes start … stop become one."""
     rank = len(x.shape)
@@ -108,7 +109,7 @@ def flatten(op: Context, x: Value, start_axis: int = 1, stop_axis: int = 1) -> R
     return only(method(x, "flatten", *sides))
 
 
-@rule("pd_op.squeeze")
+@rule("pd_op.squeeze", traits=(Trait.LINEAR, Trait.KEEPS_ELEMENTS))
 def squeeze(op: Context, x: Value, axis: Operand = None) -> Result:
     """Axes of size 1 dropped; no axes given means all of them, others are left alone."""
     given = [axis_of(one, len(x.shape)) for one in op.plain_ints(axis, "axis")]
@@ -119,7 +120,7 @@ def squeeze(op: Context, x: Value, axis: Operand = None) -> Result:
     return only(method(x, "squeeze", dropped[0] if len(dropped) == 1 else tuple(dropped)))
 
 
-@rule("pd_op.unsqueeze")
+@rule("pd_op.unsqueeze", traits=(Trait.LINEAR, Trait.KEEPS_ELEMENTS))
 def unsqueeze(op: Context, x: Value, axis: Operand) -> Result:
     """New axes of size 1, put in one after the other."""
     axes = op.plain_ints(axis, "axis")
@@ -133,20 +134,20 @@ def unsqueeze(op: Context, x: Value, axis: Operand) -> Result:
     return only(call("operator.getitem", x, tuple(window)))
 
 
-@rule("pd_op.concat")
+@rule("pd_op.concat", traits=(Trait.LINEAR, Trait.KEEPS_ELEMENTS))
 def concat(op: Context, x: Values, axis: Operand) -> Call:
     """Tensors joined along an axis."""
     (along,) = op.plain_ints(axis, "axis")
     return call("torch.cat", list(x) if isinstance(x, tuple) else x, dim=along)
 
 
-@rule("pd_op.stack")
+@rule("pd_op.stack", traits=(Trait.LINEAR,))
 def stack(op: Context, x: Values, axis: int = 0) -> Call:
     """Tensors joined along a new axis."""
     return call("torch.stack", list(x) if isinstance(x, tuple) else x, dim=axis)
 
 
-@rule("pd_op.split")
+@rule("pd_op.split", traits=(Trait.LINEAR,))
 def split(op: Context, x: Value, sections: Operand, axis: Operand) -> Result:
     """Parts of given sizes, one of which may be -1: what is left."""
     (along,) = op.plain_ints(axis, "axis")
@@ -159,33 +160,33 @@ def split(op: Context, x: Value, sections: Operand, axis: Operand) -> Result:
     return items(op, method(x, "split", sizes, dim=along))
 
 
-@rule("pd_op.split_with_num")
+@rule("pd_op.split_with_num", traits=(Trait.LINEAR,))
 def split_with_num(op: Context, x: Value, axis: Operand, num: int) -> Result:
     """`num` equal parts; Paddle demands that the size divides evenly."""
     (along,) = op.plain_ints(axis, "axis")
     return items(op, method(x, "chunk", num, dim=along))
 
 
-@rule("pd_op.unbind")
+@rule("pd_op.unbind", traits=(Trait.LINEAR,))
 def unbind(op: Context, input_: Value, axis: int = 0) -> Result:
     """One tensor for each index of an axis."""
     return items(op, method(input_, "unbind", *((axis,) if axis else ())))
 
 
-@rule("pd_op.unstack")
+@rule("pd_op.unstack", traits=(Trait.LINEAR,))
 def unstack(op: Context, x: Value, axis: int = 0, num: int = 0) -> Result:
     """One tensor for each index of an axis: torch's unbind."""
     return items(op, method(x, "unbind", *((axis,) if axis else ())))
 
 
-@rule("pd_op.tile")
+@rule("pd_op.tile", traits=(Trait.LINEAR, Trait.KEEPS_ELEMENTS))
 def tile(op: Context, x: Value, repeat_times: Operand) -> Call:
     """Repeated along each axis. Fewer counts than axes mean the last axes, as in numpy."""
     times = op.ints(repeat_times)
     return method(x, "repeat", *[1] * (len(x.shape) - len(times)), *map(traced, times))
 
 
-@rule("pd_op.expand")
+@rule("pd_op.expand", traits=(Trait.LINEAR, Trait.KEEPS_ELEMENTS))
 def expand(op: Context, x: Value, shape: Operand) -> Call:
     """Axes of size 1 stretched; -1 keeps an axis."""
     sizes: list[Any] = op.ints(shape)
@@ -196,7 +197,7 @@ def expand(op: Context, x: Value, shape: Operand) -> Call:
     return method(x, "expand", *map(traced, sizes))
 
 
-@rule("pd_op.expand_as")
+@rule("pd_op.expand_as", traits=(Trait.LINEAR,))
 def expand_as(
     op: Context, x: Value, y: Value | None = None, target_shape: tuple[int, ...] = ()
 ) -> Call:
@@ -206,19 +207,19 @@ def expand_as(
     return method(x, "expand_as", y)
 
 
-@rule("pd_op.broadcast_tensors")
+@rule("pd_op.broadcast_tensors", traits=())
 def broadcast_tensors(op: Context, input_: Values) -> Result:
     """All tensors stretched to their common shape."""
     return items(op, call("torch.broadcast_tensors", *input_))
 
 
-@rule("pd_op.partial_concat")
+@rule("pd_op.partial_concat", traits=())
 def partial_concat(op: Context, x: Values, start_index: int = 0, length: int = -1) -> Call:
     """The same columns of several matrices, side by side."""
     return call("torch.cat", [_columns(one, start_index, length) for one in x], dim=1)
 
 
-@rule("pd_op.partial_sum")
+@rule("pd_op.partial_sum", traits=())
 def partial_sum(op: Context, x: Values, start_index: int = 0, length: int = -1) -> Call:
     """The same columns of several matrices, added."""
     return sum(
@@ -233,19 +234,19 @@ def _columns(x: Value, start: int, length: int) -> Call:
     return call("operator.getitem", x, (slice(None), window))
 
 
-@rule("pd_op.flip")
+@rule("pd_op.flip", traits=(Trait.LINEAR,))
 def flip(op: Context, x: Value, axis: tuple[int, ...]) -> Call:
     """Order reversed along some axes."""
     return method(x, "flip", *axis) if axis else method(x, "flip", ())
 
 
-@rule("pd_op.reverse")
+@rule("pd_op.reverse", traits=())
 def reverse(op: Context, x: Value, axis: Operand) -> Call:
     """Order reversed along some axes (name used by old programs)."""
     return method(x, "flip", *op.plain_ints(axis, "axis"))
 
 
-@rule("pd_op.roll")
+@rule("pd_op.roll", traits=(Trait.LINEAR,))
 def roll(op: Context, x: Value, shifts: Operand, axis: tuple[int, ...] = ()) -> Call:
     """Shifted around; without an axis the flattened tensor is shifted."""
     steps = op.ints(shifts)
@@ -254,7 +255,7 @@ def roll(op: Context, x: Value, shifts: Operand, axis: tuple[int, ...] = ()) -> 
     return method(x, "roll", tuple(steps), tuple(axis))
 
 
-@rule("pd_op.repeat_interleave")
+@rule("pd_op.repeat_interleave", traits=())
 def repeat_interleave(
     op: Context, x: Value, repeats: int, axis: int, output_size: int = -1
 ) -> Call:
@@ -262,7 +263,7 @@ def repeat_interleave(
     return method(x, "repeat_interleave", repeats, dim=axis)
 
 
-@rule("pd_op.repeat_interleave_with_tensor_index")
+@rule("pd_op.repeat_interleave_with_tensor_index", traits=())
 def repeat_interleave_with_tensor_index(
     op: Context, x: Value, repeats: Value, axis: int, output_size: int = -1
 ) -> Call:
@@ -270,19 +271,19 @@ def repeat_interleave_with_tensor_index(
     return method(x, "repeat_interleave", repeats, dim=axis)
 
 
-@rule("pd_op.depend")
+@rule("pd_op.depend", traits=())
 def depend(op: Context, x: Value, dep: Operand = None) -> Call:
     """The value itself; Paddle only orders the two computations."""
     return method(x, "clone")
 
 
-@rule("pd_op.print")
+@rule("pd_op.print", traits=())
 def print_(op: Context, in_: Value) -> Call:
     """The value itself; nothing is printed."""
     return method(in_, "clone")
 
 
-@rule("builtin.slice")
+@rule("builtin.slice", traits=(Trait.LINEAR, Trait.KEEPS_ELEMENTS))
 def element(op: Context, x: Any, index: int) -> Call:
     """One element of a list."""
     return call("operator.getitem", x, index)

@@ -9,6 +9,7 @@ from workbench.conversion.context import Context, call, method
 from workbench.conversion.names import parts
 from workbench.core.calls import Call, Layer, Result, Weight
 from workbench.core.integers import Int, Symbol
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 
@@ -19,7 +20,7 @@ def in_layer(op: Context, name: str) -> bool:
     return bool(scope) and scope[-1].split("_")[0] == name
 
 
-@rule("pd_op.batch_norm", "pd_op.sync_batch_norm_")
+@rule("pd_op.batch_norm", "pd_op.sync_batch_norm_", traits=(Trait.LINEAR, Trait.BATCH_NORM))
 def batch_norm(
     op: Context,
     x: Value,
@@ -60,7 +61,7 @@ def batch_norm(
     return Result(in_channels_first(op, x, data_format, normalised, "layer"), {"out": ()})
 
 
-@rule("pd_op.layer_norm", "pd_op.fast_ln")
+@rule("pd_op.layer_norm", "pd_op.fast_ln", traits=())
 def layer_norm(
     op: Context,
     x: Value,
@@ -107,7 +108,7 @@ def _reshaped(
     return found if len(found) == len(affine) else None
 
 
-@rule("pd_op.group_norm")
+@rule("pd_op.group_norm", traits=())
 def group_norm(
     op: Context,
     x: Value,
@@ -129,7 +130,7 @@ def group_norm(
     return Result(in_channels_first(op, x, data_format, normalised, "layer"), {"y": ()})
 
 
-@rule("pd_op.instance_norm")
+@rule("pd_op.instance_norm", traits=())
 def instance_norm(
     op: Context,
     x: Value,
@@ -156,7 +157,7 @@ def instance_norm(
     return Result(Layer(name, (x,), arguments, {"weight": weight, "bias": shift}), {"y": ()})
 
 
-@rule("pd_op.rms_norm", "pd_op.fast_rms_norm", "pd_op.fused_rms_norm_ext")
+@rule("pd_op.rms_norm", "pd_op.fast_rms_norm", "pd_op.fused_rms_norm_ext", traits=())
 def rms_norm(
     op: Context,
     x: Value,
@@ -175,13 +176,13 @@ def rms_norm(
     return Result(call("F.rms_norm", x, shape, shaped, eps=epsilon), {"y": ()})
 
 
-@rule("pd_op.norm")
+@rule("pd_op.norm", traits=())
 def norm(op: Context, x: Value, axis: int = -1, epsilon: float = 1e-10) -> Result:
     """Divide by sqrt(sum(x²) + epsilon): the epsilon stands inside the root."""
     return Result(call("fn.l2_normalize", x, dim=axis, eps=epsilon), {"out": ()})
 
 
-@rule("pd_op.lrn")
+@rule("pd_op.lrn", traits=())
 def local_response_norm(
     op: Context,
     x: Value,
@@ -201,7 +202,7 @@ def local_response_norm(
     return Result(out, {"out": ()})
 
 
-@rule("pd_op.spectral_norm")
+@rule("pd_op.spectral_norm", traits=())
 def spectral_norm(
     op: Context,
     weight: Value,
@@ -215,7 +216,7 @@ def spectral_norm(
     return call("fn.spectral_norm", weight, u, v, dim=dim, power_iters=power_iters, eps=eps)
 
 
-@rule("pd_op.affine_channel")
+@rule("pd_op.affine_channel", traits=())
 def affine_channel(
     op: Context, x: Value, scale: Value, bias: Value, data_layout: str = "NCHW"
 ) -> Call:

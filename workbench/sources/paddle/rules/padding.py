@@ -9,13 +9,14 @@ from workbench.conversion.context import Context, call
 from workbench.core.calls import Call
 from workbench.core.dtypes import is_float
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.elementwise import as_number
 from workbench.sources.paddle.rules.manipulation import traced
 
 
-@rule("pd_op.pad")
+@rule("pd_op.pad", traits=(Trait.LINEAR,))
 def pad(op: Context, x: Value, pad_value: Operand, paddings: tuple[int, ...]) -> Call:
     """Constant padding. Paddle lists the pairs from the first axis, torch from the last."""
     sides = [side for axis in reversed(range(len(x.shape))) for side in paddings[2 * axis :][:2]]
@@ -33,7 +34,7 @@ def _constant(x: Value, sides: list[Any], value: Any) -> Call:
     return call("F.pad", x, tuple(sides), **({"value": value} if value != 0 else {}))
 
 
-@rule("pd_op.pad3d", "workbench.pad")
+@rule("pd_op.pad3d", "workbench.pad", traits=(Trait.LINEAR,))
 def pad3d(
     op: Context, x: Value, paddings: Any, mode: str = "constant", pad_value: float = 0.0,
     data_format: str = "NCDHW",

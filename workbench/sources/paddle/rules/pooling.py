@@ -18,6 +18,7 @@ from workbench.conversion.context import Context, call
 from workbench.core.calls import Call, Layer, Result
 from workbench.core.integers import Dim, Int
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.normalization import in_layer
@@ -25,7 +26,7 @@ from workbench.sources.paddle.rules.normalization import in_layer
 Ints = Sequence[Int]
 
 
-@rule("pd_op.pool2d", "pd_op.pool3d", "workbench.pool1d")
+@rule("pd_op.pool2d", "pd_op.pool3d", "workbench.pool1d", traits=())
 def pool(
     op: Context,
     x: Value,
@@ -159,7 +160,12 @@ def _pooled(
     return call(f"F.{function}{dims}d", x, **options)
 
 
-@rule("pd_op.max_pool2d_with_index", "pd_op.max_pool3d_with_index", "workbench.max_pool1d")
+@rule(
+    "pd_op.max_pool2d_with_index",
+    "pd_op.max_pool3d_with_index",
+    "workbench.max_pool1d",
+    traits=(Trait.DECIDES, Trait.BREAKS_TIES),
+)
 def max_pool_with_index(
     op: Context,
     x: Value,
@@ -187,7 +193,7 @@ def max_pool_with_index(
     return Result(call("fn.with_int32_index", found), {"out": (0,), "mask": (1,)})
 
 
-@rule("pd_op.lp_pool2d", "workbench.lp_pool1d")
+@rule("pd_op.lp_pool2d", "workbench.lp_pool1d", traits=(Trait.FLOAT32_INSIDE,))
 def lp_pool(
     op: Context,
     x: Value,
@@ -222,7 +228,7 @@ def lp_pool(
     return in_channels_first(op, x, data_format, pooled)
 
 
-@rule("pd_op.unpool", "pd_op.unpool3d")
+@rule("pd_op.unpool", "pd_op.unpool3d", traits=())
 def unpool(
     op: Context,
     x: Value,
@@ -236,7 +242,7 @@ def unpool(
     return call("fn.unpool", x, indices, sizes)
 
 
-@rule("pd_op.fractional_max_pool2d", "pd_op.fractional_max_pool3d")
+@rule("pd_op.fractional_max_pool2d", "pd_op.fractional_max_pool3d", traits=(Trait.BREAKS_TIES,))
 def fractional_max_pool(
     op: Context,
     x: Value,

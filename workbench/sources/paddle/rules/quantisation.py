@@ -9,8 +9,9 @@ from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Result
 from workbench.core.dtypes import is_float
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
-from workbench.sources.paddle.book import refuse, rule
+from workbench.sources.paddle.book import refuse, rule, state
 
 
 def _channels(scale: Value, x: Value, axis: int) -> Any:
@@ -26,7 +27,11 @@ def _limit(bits: int) -> int:
     return int(2 ** (bits - 1)) - 1
 
 
-@rule("pd_op.quantize_linear", "pd_op.quantize_linear_")
+@rule(
+    "pd_op.quantize_linear",
+    "pd_op.quantize_linear_",
+    traits=(Trait.DECIDES, Trait.SETTINGS_AS_OPERANDS, Trait.NOT_A_DERIVATIVE),
+)
 def quantize_linear(
     op: Context,
     x: Value,
@@ -46,7 +51,11 @@ def quantize_linear(
     return Result(out, {"y": ()})
 
 
-@rule("pd_op.dequantize_linear", "pd_op.dequantize_linear_")
+@rule(
+    "pd_op.dequantize_linear",
+    "pd_op.dequantize_linear_",
+    traits=(Trait.SETTINGS_AS_OPERANDS, Trait.NOT_A_DERIVATIVE),
+)
 def dequantize_linear(
     op: Context,
     x: Value,
@@ -79,7 +88,11 @@ def _only_inference(op: Context, is_test: bool) -> None:
     op.require(is_test, "the program still collects scales", "Export it in eval mode.")
 
 
-@rule("pd_op.fake_quantize_abs_max", "pd_op.fake_quantize_dequantize_abs_max")
+@rule(
+    "pd_op.fake_quantize_abs_max",
+    "pd_op.fake_quantize_dequantize_abs_max",
+    traits=(Trait.DECIDES, Trait.NOT_A_DERIVATIVE),
+)
 def quantize_abs_max(op: Context, x: Value, bit_length: int = 8, round_type: int = 1) -> Call:
     """Quantise by the greatest absolute value. Ties go away from 0 unless `round_type` is 0."""
     return _by_maximum(op, x, bit_length, round_type, None)
@@ -88,6 +101,7 @@ def quantize_abs_max(op: Context, x: Value, bit_length: int = 8, round_type: int
 @rule(
     "pd_op.fake_channel_wise_quantize_abs_max",
     "pd_op.fake_channel_wise_quantize_dequantize_abs_max",
+    traits=(Trait.DECIDES, Trait.NOT_A_DERIVATIVE),
 )  # fmt: skip
 def channel_wise_quantize_abs_max(
     op: Context,
@@ -114,6 +128,7 @@ def _by_maximum(op: Context, x: Value, bits: int, round_type: int, axis: int | N
     "pd_op.fake_quantize_dequantize_moving_average_abs_max",
     "pd_op.fake_quantize_moving_average_abs_max_", "pd_op.fake_quantize_range_abs_max_",
     "pd_op.fake_quantize_dequantize_moving_average_abs_max_",
+    traits=(Trait.DECIDES, Trait.SETTINGS_AS_OPERANDS, Trait.NOT_A_DERIVATIVE),
 )  # fmt: skip
 def quantize_by_scale(
     op: Context,
@@ -133,20 +148,35 @@ def quantize_by_scale(
     return Result(out, {"out": ()})
 
 
-@rule("pd_op.moving_average_abs_max_scale", "pd_op.moving_average_abs_max_scale_")
+state(
+    "pd_op.fake_quantize_dequantize_abs_max", "pd_op.fake_channel_wise_quantize_dequantize_abs_max",
+    "pd_op.fake_quantize_dequantize_moving_average_abs_max",
+    "pd_op.fake_quantize_dequantize_moving_average_abs_max_",
+    traits=(Trait.SIMULATED_QUANTISATION,),
+)  # fmt: skip
+
+
+@rule("pd_op.moving_average_abs_max_scale", "pd_op.moving_average_abs_max_scale_", traits=())
 def moving_average_scale(op: Context, x: Value, is_test: bool = True) -> Result:
     """Collects a scale in training; gives its input at inference."""
     _only_inference(op, is_test)
     return Result(x_itself(x), {"out": ()})
 
 
-@rule("pd_op.fake_dequantize_max_abs", "pd_op.dequantize_abs_max")
+@rule(
+    "pd_op.fake_dequantize_max_abs",
+    "pd_op.dequantize_abs_max",
+    traits=(Trait.SETTINGS_AS_OPERANDS, Trait.NOT_A_DERIVATIVE),
+)
 def dequantize_abs_max(op: Context, x: Value, scale: Value, max_range: float) -> Call:
     """Multiply by scale / max_range."""
     return _dequantized(x, scale, max_range)
 
 
-@rule("pd_op.fake_channel_wise_dequantize_max_abs")
+@rule(
+    "pd_op.fake_channel_wise_dequantize_max_abs",
+    traits=(Trait.SETTINGS_AS_OPERANDS, Trait.NOT_A_DERIVATIVE),
+)
 def channel_wise_dequantize(
     op: Context,
     x: Value,
@@ -168,13 +198,13 @@ def channel_wise_dequantize(
     return out / limit
 
 
-@rule("pd_op.dequantize_log")
+@rule("pd_op.dequantize_log", traits=(Trait.NOT_A_DERIVATIVE,))
 def dequantize_log(op: Context, x: Value, dict_: Value) -> Call:
     """Look 8-bit codes up in a table of magnitudes."""
     return call("fn.dequantize_log", x, dict_)
 
 
-@rule("pd_op.apply_per_channel_scale")
+@rule("pd_op.apply_per_channel_scale", traits=())
 def apply_scale(op: Context, x: Value, scales: Value) -> Call:
     """Multiply the last axis by a scale."""
     return call("operator.mul", x, scales)

@@ -7,6 +7,7 @@ from typing import Any
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Dtype, Layer, Result
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.creation import batch_shape, dtype_option, sizes
@@ -14,7 +15,7 @@ from workbench.sources.paddle.rules.creation import batch_shape, dtype_option, s
 Ints = tuple[int, ...]
 
 
-@rule("pd_op.dropout")
+@rule("pd_op.dropout", traits=(Trait.FLOAT32_INSIDE, Trait.DROPOUT))
 def dropout(
     op: Context, x: Value, p: Any = 0.5, is_test: bool = False, mode: str = "downgrade_in_infer"
 ) -> Any:
@@ -32,7 +33,7 @@ def dropout(
     return Result(out * (1 - rate) if scaled else out, {"out": ()})
 
 
-@rule("pd_op.gaussian")
+@rule("pd_op.gaussian", traits=())
 def gaussian(op: Context, shape: Operand, mean: float = 0.0, std: float = 1.0) -> Call:
     """Normal distribution."""
     op.random()
@@ -45,7 +46,7 @@ def _moved(noise: Call, shift: float, factor: float) -> Call:
     return scaled if shift == 0 else scaled + shift
 
 
-@rule("pd_op.uniform")
+@rule("pd_op.uniform", traits=())
 def uniform(op: Context, shape: Operand, min_: Value, max_: Value) -> Call:
     """Uniform distribution on [min, max)."""
     op.random()
@@ -57,7 +58,7 @@ def uniform(op: Context, shape: Operand, min_: Value, max_: Value) -> Call:
     return call("operator.add", noise * span, low)
 
 
-@rule("pd_op.uniform_random_batch_size_like")
+@rule("pd_op.uniform_random_batch_size_like", traits=())
 def uniform_batch(
     op: Context, input_: Value, shape: Ints, input_dim_idx: int = 0, output_dim_idx: int = 0,
     min_: float = -1.0, max_: float = 1.0,
@@ -68,7 +69,7 @@ def uniform_batch(
     return _moved(call("torch.rand", wanted, **dtype_option(op.out.dtype)), min_, max_ - min_)
 
 
-@rule("pd_op.truncated_gaussian_random")
+@rule("pd_op.truncated_gaussian_random", traits=())
 def truncated_gaussian(
     op: Context, shape: Ints, mean: float, std: float, a: float = -2.0, b: float = 2.0
 ) -> Call:
@@ -78,7 +79,7 @@ def truncated_gaussian(
     return call("nn.init.trunc_normal_", noise, mean, std, a, b)
 
 
-@rule("pd_op.randint")
+@rule("pd_op.randint", traits=())
 def randint(op: Context, shape: Operand, low: int, high: int) -> Call:
     """Integers in [low, high)."""
     op.random()
@@ -86,21 +87,21 @@ def randint(op: Context, shape: Operand, low: int, high: int) -> Call:
     return call("torch.randint", low, high, sizes(op.ints(shape)), **option)
 
 
-@rule("pd_op.randperm")
+@rule("pd_op.randperm", traits=())
 def randperm(op: Context, n: int) -> Call:
     """A permutation of 0 … n - 1."""
     op.random()
     return call("torch.randperm", n, **dtype_option(op.out.dtype, "int64"))
 
 
-@rule("pd_op.bernoulli", "pd_op.poisson")
+@rule("pd_op.bernoulli", "pd_op.poisson", traits=())
 def bernoulli(op: Context, x: Value) -> Call:
     """One draw for every element."""
     op.random()
     return call(f"torch.{op.name}", x)
 
 
-@rule("pd_op.binomial")
+@rule("pd_op.binomial", traits=())
 def binomial(op: Context, count: Value, prob: Value) -> Call:
     """Number of successes; Paddle gives int64."""
     op.random()
@@ -108,49 +109,49 @@ def binomial(op: Context, count: Value, prob: Value) -> Call:
     return call("torch.binomial", trials, prob).method("long")
 
 
-@rule("pd_op.multinomial")
+@rule("pd_op.multinomial", traits=())
 def multinomial(op: Context, x: Value, num_samples: Value, replacement: bool = False) -> Call:
     """Indices drawn with the given weights."""
     op.random()
     return call("torch.multinomial", x, op.int(num_samples), replacement)
 
 
-@rule("pd_op.standard_gamma")
+@rule("pd_op.standard_gamma", traits=())
 def standard_gamma(op: Context, x: Value) -> Call:
     """Gamma distribution of scale 1."""
     op.random()
     return call("fn.sample_gamma", x)
 
 
-@rule("pd_op.dirichlet")
+@rule("pd_op.dirichlet", traits=())
 def dirichlet(op: Context, alpha: Value) -> Call:
     """Dirichlet distribution along the last axis."""
     op.random()
     return call("fn.sample_dirichlet", alpha)
 
 
-@rule("pd_op.exponential_")
+@rule("pd_op.exponential_", traits=())
 def exponential(op: Context, x: Value, lam: float = 1.0) -> Call:
     """Exponential distribution in the shape of x."""
     op.random()
     return call("torch.empty_like", x).method("exponential_", lam)
 
 
-@rule("pd_op.uniform_inplace")
+@rule("pd_op.uniform_inplace", traits=())
 def uniform_inplace(op: Context, x: Value, min_: float = -1.0, max_: float = 1.0) -> Call:
     """Uniform distribution in the shape of x."""
     op.random()
     return call("torch.empty_like", x).method("uniform_", min_, max_)
 
 
-@rule("pd_op.gaussian_inplace")
+@rule("pd_op.gaussian_inplace", traits=())
 def gaussian_inplace(op: Context, x: Value, mean: float = 0.0, std: float = 1.0) -> Call:
     """Normal distribution in the shape of x."""
     op.random()
     return call("torch.empty_like", x).method("normal_", mean, std)
 
 
-@rule("pd_op.random")
+@rule("pd_op.random", traits=())
 def random_integers(op: Context, x: Value, from_: int, to: int) -> Call:
     """Integers in [from, to), in the shape and dtype of x."""
     op.random()

@@ -8,6 +8,7 @@ from workbench.conversion.context import EVAL, Context, call, method
 from workbench.core.calls import Call, Dtype, Layer, Result, Weight
 from workbench.core.integers import Dim
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import refuse, rule
 
@@ -15,7 +16,7 @@ _LOD = "it works on sequences with levels of detail (LoD), which torch tensors d
 _LAYERS = {"LSTM": "nn.LSTM", "GRU": "nn.GRU", "RNN_TANH": "nn.RNN", "RNN_RELU": "nn.RNN"}
 
 
-@rule("pd_op.rnn")
+@rule("pd_op.rnn", traits=(Trait.LINEAR, Trait.RECURRENT))
 def rnn(
     op: Context,
     x: Value,
@@ -81,7 +82,7 @@ def _weights(
     return dict(zip(keys, weights, strict=True))
 
 
-@rule("pd_op.sequence_mask")
+@rule("pd_op.sequence_mask", traits=())
 def sequence_mask(
     op: Context, x: Value, max_len: Operand = None, out_dtype: str | None = None
 ) -> Call:
@@ -90,13 +91,13 @@ def sequence_mask(
     return call("fn.sequence_mask", x, steps, dtype=Dtype(out_dtype or op.out.dtype))
 
 
-@rule("pd_op.gather_tree")
+@rule("pd_op.gather_tree", traits=(Trait.DECIDES, Trait.CONSTRAINED))
 def gather_tree(op: Context, ids: Value, parents: Value) -> Call:
     """Full sequences of a beam search; torch has no such function."""
     return call("fn.gather_tree", ids, parents)
 
 
-@rule("pd_op.viterbi_decode")
+@rule("pd_op.viterbi_decode", traits=(Trait.DECIDES, Trait.CONSTRAINED))
 def viterbi_decode(
     op: Context,
     potentials: Value,
@@ -111,7 +112,7 @@ def viterbi_decode(
     )  # fmt: skip
 
 
-@rule("pd_op.crf_decoding")
+@rule("pd_op.crf_decoding", traits=(Trait.CONSTRAINED,))
 def crf_decoding(
     op: Context, emission: Value, transition: Value, label: Operand = None, length: Operand = None
 ) -> Call:
@@ -121,7 +122,7 @@ def crf_decoding(
     return call("fn.crf_decoding", emission, transition, length)
 
 
-@rule("pd_op.ctc_align")
+@rule("pd_op.ctc_align", traits=(Trait.CONSTRAINED,))
 def ctc_align(
     op: Context,
     input_: Value,
@@ -136,7 +137,7 @@ def ctc_align(
     return call("fn.ctc_align", input_, input_length, **options)
 
 
-@rule("pd_op.edit_distance")
+@rule("pd_op.edit_distance", traits=(Trait.CONSTRAINED,))
 def edit_distance(
     op: Context,
     hyps: Value,
@@ -150,7 +151,7 @@ def edit_distance(
     return call("fn.edit_distance", hyps, refs, hypslength, refslength, normalized=normalized)
 
 
-@rule("pd_op.warpctc")
+@rule("pd_op.warpctc", traits=(Trait.CONSTRAINED,))
 def warpctc(
     op: Context,
     logits: Value,
@@ -171,7 +172,7 @@ def warpctc(
     return Result(loss.method("unsqueeze", 1), {"loss": ()})
 
 
-@rule("pd_op.gru_unit")
+@rule("pd_op.gru_unit", traits=())
 def gru_unit(
     op: Context,
     input_: Value,

@@ -9,6 +9,7 @@ from workbench.core.calls import Call, Dtype, Result
 from workbench.core.dtypes import is_float, is_integer
 from workbench.core.integers import Dim
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.creation import dtype_option
@@ -48,7 +49,7 @@ def options(axes: Ints, keepdim: bool, **more: Any) -> dict[str, Any]:
     return named | more
 
 
-@rule("pd_op.sum", "pd_op.nansum")
+@rule("pd_op.sum", "pd_op.nansum", traits={"pd_op.sum": (Trait.LINEAR,)})
 def sum_(op: Context, x: Value, axis: Operand = None, keepdim: bool = False) -> Call:
     """Sum; bool and integers add up in int64 unless the op says otherwise."""
     axes = reduced_axes(op, x, axis, keepdim)
@@ -57,7 +58,7 @@ def sum_(op: Context, x: Value, axis: Operand = None, keepdim: bool = False) -> 
     return method(x, name, **options(axes, keepdim, **dtype_option(op.out.dtype, default)))
 
 
-@rule("pd_op.mean")
+@rule("pd_op.mean", traits=(Trait.LINEAR,))
 def mean(op: Context, x: Value, axis: Operand = None, keepdim: bool = False) -> Call:
     """Mean. Paddle truncates that of integers, torch refuses it."""
     chosen = options(reduced_axes(op, x, axis, keepdim), keepdim)
@@ -66,27 +67,27 @@ def mean(op: Context, x: Value, axis: Operand = None, keepdim: bool = False) -> 
     return method(x, "double").method("mean", **chosen).method("to", Dtype(x.dtype))
 
 
-@rule("pd_op.mean_all")
+@rule("pd_op.mean_all", traits=())
 def mean_all(op: Context, x: Value) -> Call:
     """Mean of all elements."""
     return method(x, "mean")
 
 
-@rule("pd_op.max", "pd_op.min", "pd_op.amax", "pd_op.amin")
+@rule("pd_op.max", "pd_op.min", "pd_op.amax", "pd_op.amin", traits=())
 def max_(op: Context, x: Value, axis: Any = None, keepdim: bool = False) -> Call:
     """Largest or smallest element: values only, over any number of axes; NaN wins."""
     chosen = options(reduced_axes(op, x, axis, keepdim), keepdim)
     return method(x, "amax" if op.name.endswith("max") else "amin", **chosen)
 
 
-@rule("pd_op.any", "pd_op.all")
+@rule("pd_op.any", "pd_op.all", traits=())
 def any_(op: Context, x: Value, axis: Any = None, keepdim: bool = False) -> Call:
     """True where any element, or every element, is nonzero."""
     flags = method(x, "bool") if x.dtype == "uint8" else x
     return method(flags, op.name, **options(reduced_axes(op, x, axis, keepdim), keepdim))
 
 
-@rule("pd_op.prod")
+@rule("pd_op.prod", traits=())
 def prod(
     op: Context, x: Value, axis: Operand = None, keepdim: bool = False, reduce_all: bool = False
 ) -> Call:
@@ -99,7 +100,7 @@ def prod(
     return call("fn.prod", x, axes, keepdim, **option)
 
 
-@rule("pd_op.logsumexp")
+@rule("pd_op.logsumexp", traits=())
 def logsumexp(
     op: Context, x: Value, axis: Any = None, keepdim: bool = False, reduce_all: bool = False
 ) -> Call:
@@ -108,7 +109,7 @@ def logsumexp(
     return call("torch.logsumexp", x, axes[0] if len(axes) == 1 else axes, keepdim)
 
 
-@rule("pd_op.var", "pd_op.std")
+@rule("pd_op.var", "pd_op.std", traits=())
 def var(
     op: Context, x: Value, axis: Any = None, keepdim: bool = False, unbiased: bool = True,
     correction: float = 1.0,
@@ -119,7 +120,7 @@ def var(
     return method(x, op.name, **options(axes, keepdim, correction=amount))
 
 
-@rule("pd_op.variance")
+@rule("pd_op.variance", traits=())
 def variance(op: Context, x: Value, axis: Any = None, keepdim: bool = False) -> Call:
     """Variance, divided by n."""
     axes = reduced_axes(op, x, axis, keepdim)
@@ -129,7 +130,7 @@ def variance(op: Context, x: Value, axis: Any = None, keepdim: bool = False) -> 
 # --- norms --------------------------------------------------------------------------------------
 
 
-@rule("pd_op.p_norm")
+@rule("pd_op.p_norm", traits=(Trait.FLOAT32_INSIDE,))
 def p_norm(
     op: Context, x: Value, porder: float = 2.0, axis: int = -1, keepdim: bool = False,
     asvector: bool = False,
@@ -140,7 +141,7 @@ def p_norm(
     return call("torch.linalg.vector_norm", x, **order, **options(axes, keepdim))
 
 
-@rule("pd_op.frobenius_norm")
+@rule("pd_op.frobenius_norm", traits=())
 def frobenius_norm(
     op: Context, x: Value, axis: Operand = None, keep_dim: bool = False, reduce_all: bool = False
 ) -> Call:
@@ -149,25 +150,25 @@ def frobenius_norm(
     return call("torch.linalg.vector_norm", x, **options(axes, keep_dim))
 
 
-@rule("pd_op.squared_l2_norm")
+@rule("pd_op.squared_l2_norm", traits=())
 def squared_l2_norm(op: Context, x: Value) -> Call:
     """Sum of squares, of shape (1,)."""
     return method(x, "square").method("sum").method("reshape", 1)
 
 
-@rule("pd_op.l1_norm")
+@rule("pd_op.l1_norm", traits=())
 def l1_norm(op: Context, x: Value) -> Call:
     """Sum of absolute values."""
     return method(x, "abs").method("sum")
 
 
-@rule("pd_op.dist")
+@rule("pd_op.dist", traits=(Trait.FLOAT32_INSIDE,))
 def dist(op: Context, x: Value, y: Value, p: float = 2.0) -> Call:
     """p-norm of the difference, with broadcasting."""
     return call("torch.dist", x, y, **({} if p == 2 else {"p": p}))
 
 
-@rule("pd_op.reduce_as")
+@rule("pd_op.reduce_as", traits=())
 def reduce_as(op: Context, x: Value, target: Value) -> Call:
     """Summed down to the shape of another tensor."""
     sizes = [Dim(target, axis) if dim < 0 else dim for axis, dim in enumerate(target.shape)]
@@ -177,7 +178,7 @@ def reduce_as(op: Context, x: Value, target: Value) -> Call:
 # --- running sums -------------------------------------------------------------------------------
 
 
-@rule("pd_op.cumsum")
+@rule("pd_op.cumsum", traits=(Trait.RUNNING_SUM,))
 def cumsum(
     op: Context, x: Value, axis: Any = -1, flatten: bool = False, exclusive: bool = False,
     reverse: bool = False,
@@ -195,7 +196,7 @@ def cumsum(
     return result.method("to", Dtype(op.out.dtype)) if option else result
 
 
-@rule("pd_op.cumprod")
+@rule("pd_op.cumprod", traits=(Trait.RUNNING_PRODUCT,))
 def cumprod(
     op: Context, x: Value, dim: int, exclusive: bool = False, reverse: bool = False
 ) -> Call:
@@ -207,7 +208,7 @@ def cumprod(
     return result.method("to", Dtype(op.out.dtype)) if option else result
 
 
-@rule("pd_op.logcumsumexp")
+@rule("pd_op.logcumsumexp", traits=())
 def logcumsumexp(
     op: Context, x: Value, axis: int = -1, flatten: bool = False, exclusive: bool = False,
     reverse: bool = False,
@@ -219,7 +220,7 @@ def logcumsumexp(
     return call("fn.logcumsumexp", source, dim, exclusive, reverse)
 
 
-@rule("pd_op.cummax", "pd_op.cummin")
+@rule("pd_op.cummax", "pd_op.cummin", traits=(Trait.BREAKS_TIES,))
 def cummax(op: Context, x: Value, axis: int = -1) -> Result:
     """Running extreme and its position, the last one among equals."""
     found = call(f"torch.{op.name}", x, axis)
@@ -231,7 +232,11 @@ def cummax(op: Context, x: Value, axis: int = -1) -> Result:
 # --- order statistics ---------------------------------------------------------------------------
 
 
-@rule("pd_op.median", "pd_op.nanmedian")
+@rule(
+    "pd_op.median",
+    "pd_op.nanmedian",
+    traits=(Trait.DECIDES, Trait.PICKS_POSITIONS, Trait.BREAKS_TIES),
+)
 def median(
     op: Context, x: Value, axis: Any = None, keepdim: bool = True, mode: str = "avg"
 ) -> Result:

@@ -5,7 +5,8 @@ Each is refused by name, with the reason, so that a person does not look for a r
 
 from __future__ import annotations
 
-from workbench.sources.paddle.book import refuse
+from workbench.core.traits import Trait
+from workbench.sources.paddle.book import refuse, state
 from workbench.sources.paddle.outside import COMMUNICATION, COMPILED
 
 _INFERENCE = "Export the model in eval mode, for inference."
@@ -77,4 +78,20 @@ refuse(
 refuse(
     "seed", "assert", "builtin.shadow_output",
     reason="it has no result that a model's output could need", hint=_INFERENCE,
+)  # fmt: skip
+
+# Of some of them, for rules of one's own.
+state(
+    "pd_op.auc", "pd_op.beam_search", "pd_op.chunk_eval", "pd_op.class_center_sample",
+    "pd_op.tdm_sampler", "pd_op.warprnnt",
+    traits=(Trait.CONSTRAINED,),
+)  # fmt: skip
+state("pd_op.top_p_sampling", traits=(Trait.BREAKS_TIES,))
+state(
+    "pd_op.fp8_quant_blockwise", "pd_op.fused_act_dequant", "pd_op.fused_stack_quant",
+    "pd_op.fused_stack_transpose_quant", "pd_op.fused_transpose_split_quant",
+    "pd_op.fused_transpose_wlch_split_quant", "pd_op.fused_weighted_swiglu_act_quant",
+    "pd_op.lookup_table_dequant", "pd_op.moe_gate_dispatch_and_quant", "pd_op.weight_dequantize",
+    "pd_op.weight_quantize",
+    traits=(Trait.NOT_A_DERIVATIVE,),
 )  # fmt: skip

@@ -7,12 +7,13 @@ from typing import Any
 from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Dtype, Result
 from workbench.core.dtypes import is_float
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.creation import dtype_option
 
 
-@rule("pd_op.argmax", "pd_op.argmin")
+@rule("pd_op.argmax", "pd_op.argmin", traits=(Trait.DECIDES,))
 def argmax(
     op: Context, x: Value, axis: Value, keepdims: bool = False, flatten: bool = False
 ) -> Call:
@@ -28,7 +29,16 @@ def argmax(
     return result.method("to", Dtype("int32")) if op.out.dtype == "int32" else result
 
 
-@rule("pd_op.argsort")
+@rule(
+    "pd_op.argsort",
+    traits=(
+        Trait.DECIDES,
+        Trait.PICKS_POSITIONS,
+        Trait.DISTINCT_POSITIONS,
+        Trait.BREAKS_TIES,
+        Trait.ORDERS,
+    ),
+)
 def argsort(
     op: Context, x: Value, axis: int = -1, descending: bool = False, stable: bool = False
 ) -> Any:
@@ -43,7 +53,16 @@ def argsort(
     return call("torch.sort", x, **options)
 
 
-@rule("pd_op.topk")
+@rule(
+    "pd_op.topk",
+    traits=(
+        Trait.DECIDES,
+        Trait.PICKS_POSITIONS,
+        Trait.DISTINCT_POSITIONS,
+        Trait.BREAKS_TIES,
+        Trait.ORDERS,
+    ),
+)
 def topk(
     op: Context, x: Value, k: Value, axis: int = -1, largest: bool = True, sorted_: bool = True
 ) -> Call:
@@ -56,19 +75,19 @@ def topk(
     return call("torch.topk", x, op.int(k), **options)
 
 
-@rule("pd_op.kthvalue")
+@rule("pd_op.kthvalue", traits=(Trait.DECIDES, Trait.PICKS_POSITIONS, Trait.BREAKS_TIES))
 def kthvalue(op: Context, x: Value, k: int = 1, axis: int = -1, keepdim: bool = False) -> Call:
     """The k-th smallest value and its position."""
     return call("torch.kthvalue", x, k, axis, keepdim)
 
 
-@rule("pd_op.mode")
+@rule("pd_op.mode", traits=(Trait.DECIDES, Trait.PICKS_POSITIONS, Trait.BREAKS_TIES))
 def mode(op: Context, x: Value, axis: int = -1, keepdim: bool = False) -> Call:
     """The most frequent value, the smallest of several, and its last position."""
     return call("torch.mode", x, axis, keepdim)
 
 
-@rule("pd_op.searchsorted")
+@rule("pd_op.searchsorted", traits=(Trait.DECIDES, Trait.BREAKS_TIES))
 def searchsorted(
     op: Context, sorted_sequence: Value, values: Value, out_int32: bool = False,
     right: bool = False,
@@ -80,13 +99,13 @@ def searchsorted(
     return call("torch.searchsorted", sorted_sequence, values, **options)
 
 
-@rule("pd_op.nonzero")
+@rule("pd_op.nonzero", traits=(Trait.DECIDES,))
 def nonzero(op: Context, condition: Value) -> Call:
     """Positions of nonzero elements, one row each."""
     return call("torch.nonzero", condition)
 
 
-@rule("pd_op.bincount")
+@rule("pd_op.bincount", traits=())
 def bincount(op: Context, x: Value, weights: Value | None, minlength: Value) -> Call:
     """How often each integer occurs, or the sum of its weights (float64 for integer weights)."""
     counted = call("torch.bincount", x, weights, op.int(minlength))
@@ -95,7 +114,7 @@ def bincount(op: Context, x: Value, weights: Value | None, minlength: Value) -> 
     return counted
 
 
-@rule("pd_op.histogram")
+@rule("pd_op.histogram", traits=(Trait.CONSTRAINED,))
 def histogram(
     op: Context, input_: Value, weight: Value | None = None, bins: int = 100, min_: float = 0.0,
     max_: float = 0.0, density: bool = False,
@@ -109,7 +128,7 @@ def histogram(
     return found if kind == "float32" else found.method("to", Dtype(op.out.dtype))
 
 
-@rule("pd_op.unique")
+@rule("pd_op.unique", traits=(Trait.DECIDES, Trait.BREAKS_TIES))
 def unique(
     op: Context, x: Value, return_index: bool = False, return_inverse: bool = False,
     return_counts: bool = False, axis: tuple[int, ...] = (), dtype: str | None = "int64",
@@ -127,7 +146,7 @@ def _dim(dim: int | None) -> dict[str, int]:
     return {} if dim is None else {"dim": dim}
 
 
-@rule("pd_op.unique_consecutive")
+@rule("pd_op.unique_consecutive", traits=(Trait.DECIDES,))
 def unique_consecutive(
     op: Context, x: Value, axis: tuple[int, ...] = (), dtype: str | None = "int64"
 ) -> Any:
@@ -138,7 +157,7 @@ def unique_consecutive(
     return call("fn.unique_consecutive", x, dim, **dtype_option(dtype or "int64", "int64"))
 
 
-@rule("pd_op.max_with_index", "pd_op.min_with_index")
+@rule("pd_op.max_with_index", "pd_op.min_with_index", traits=())
 def max_with_index(
     op: Context, x: Value, dim: int, keepdim: bool = False, flatten: bool = False
 ) -> Result:

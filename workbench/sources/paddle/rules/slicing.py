@@ -10,6 +10,7 @@ from workbench.conversion.context import Context, call, method
 from workbench.core.calls import Call, Dtype
 from workbench.core.integers import Dim, Int, IntOp, Symbol
 from workbench.core.program import Operand
+from workbench.core.traits import Trait
 from workbench.core.values import Value
 from workbench.sources.paddle.book import rule
 from workbench.sources.paddle.rules.manipulation import axis_of, traced
@@ -52,7 +53,7 @@ def indexed(x: Any, window: list[Any]) -> Call:
     return call("operator.getitem", x, window[0] if len(window) == 1 else tuple(window))
 
 
-@rule("pd_op.slice")
+@rule("pd_op.slice", traits=(Trait.LINEAR, Trait.KEEPS_ELEMENTS))
 def slice_(
     op: Context, input_: Value, starts: Operand, ends: Operand, axes: Ints,
     decrease_axis: Ints = (),
@@ -72,7 +73,7 @@ def slice_(
     return indexed(input_, window)
 
 
-@rule("pd_op.strided_slice")
+@rule("pd_op.strided_slice", traits=(Trait.LINEAR,))
 def strided_slice(
     op: Context, x: Value, starts: Operand, ends: Operand, strides: Operand, axes: Ints
 ) -> Call:
@@ -98,7 +99,7 @@ def _window(
     return flipped, window
 
 
-@rule("pd_op.crop")
+@rule("pd_op.crop", traits=(Trait.LINEAR,))
 def crop(op: Context, x: Value, shape: Operand = None, offsets: Operand = None) -> Call:
     """A block of given size at given offsets; size -1 reaches to the end."""
     begins = op.ints(offsets) or [0] * len(x.shape)
@@ -114,7 +115,7 @@ def crop(op: Context, x: Value, shape: Operand = None, offsets: Operand = None) 
     return indexed(x, window)
 
 
-@rule("pd_op.view_slice")
+@rule("pd_op.view_slice", traits=())
 def view_slice(op: Context, input_: Value, begin_idx: int, end_idx: int) -> Call:
     """Rows begin … end."""
     return indexed(input_, [span(input_, 0, begin_idx, end_idx)])
@@ -123,7 +124,7 @@ def view_slice(op: Context, input_: Value, begin_idx: int, end_idx: int) -> Call
 # --- assignment -------------------------------------------------------------------------------
 
 
-@rule("pd_op.set_value")
+@rule("pd_op.set_value", traits=(Trait.LINEAR,))
 def set_value(
     op: Context, x: Value, starts: Operand, ends: Operand, steps: Operand, axes: Ints,
     decrease_axes: Ints = (), none_axes: Ints = (), shape: Ints = (1,),
@@ -139,7 +140,7 @@ def set_value(
     return _assigned(op, x, new, starts, ends, steps, axes, decrease_axes, none_axes)
 
 
-@rule("pd_op.set_value_with_tensor")
+@rule("pd_op.set_value_with_tensor", traits=(Trait.LINEAR,))
 def set_value_with_tensor(
     op: Context, x: Value, values: Value, starts: Operand, ends: Operand, steps: Operand,
     axes: Ints, decrease_axes: Ints = (), none_axes: Ints = (),
