@@ -109,7 +109,8 @@ def diagnose(
     `references` are Paddle's values of a verification. `module`, when given, is looked at too: it
     may have been changed after conversion. `rules` say what the row should be, by default those of
     its framework; with an empty book only the usual confusions are tried. Each finding was tried:
-    `error_after` is what remains when it is mended. Empty when the row agrees with Paddle or nothing explains it.
+    `error_after` is what remains when it is mended. Empty when the row agrees with Paddle or
+    nothing explains it.
     """
     changes = check_integrity(mapping, module).changes if module is not None else {}
     told = changes.get(row.path, "")

@@ -17,7 +17,7 @@ from workbench.sources.paddle.rules import DEFAULT, detection
 from workbench.sources.paddle.signatures import operators
 from workbench.targets.pytorch import functions
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[2]
 
 
 #: CPU Paddle cannot run these, or crashes on them, and no formula is documented to test against.
@@ -102,7 +102,7 @@ def test_torchvision_is_imported_only_for_detection() -> None:
         "assert all(callable(getattr(functions, name)) for name in functions.__all__)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", told], cwd=Path(__file__).parents[1], capture_output=True, text=True,
+        [sys.executable, "-c", told], cwd=Path(__file__).parents[3], capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ from tests.oracle.portable import converted, failure, write_program
 from workbench.sources.paddle.client.process import PaddleProcess
 
 MEASURED = json.loads(
-    (Path(__file__).parents[1] / "docs" / "portability.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[2] / "docs" / "portability.json").read_text(encoding="utf-8")
 )["failing"]
 DYNAMIC = [case for case in all_cases() if case.dynamic and not case.refused]
 #: One case in 60; the full measurement is `python tools/portability.py`.

@@ -26,7 +26,7 @@ from workbench.core.values import Value
 from workbench.sources.paddle.rules import DEFAULT
 from workbench.targets.pytorch.builder import build
 
-RULES = Path(__file__).parents[1] / "workbench" / "sources" / "paddle" / "rules"
+RULES = Path(__file__).parents[3] / "workbench" / "sources" / "paddle" / "rules"
 #: Where a reason is made of what the caller says, or is of any operator.
 GENERAL = {"book.py", "context.py", "apply.py"}
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import workbench as wb
+from tests.checks.test_gradients import _exported
 from tests.oracle.case import case, f32
-from tests.test_gradients import _exported
 from workbench.checks.results.training import Course, TrainingParity
 from workbench.core.errors import InputError
 from workbench.sources.paddle.client.predict import predict

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import workbench as wb
+from tests.checks.test_gradients import _exported
 from tests.oracle.case import case, f32
-from tests.test_gradients import _exported
 from workbench.app.migration import Migration
 from workbench.checks.gradients.batch_norm import batch_norms
 from workbench.core.errors import InputError
