@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.faults.planting import Fault, faulty_function, faulty_rule
 from workbench.conversion.book import Rule
-from workbench.core.calls import calls_in
+from workbench.core.arguments import calls_in
 from workbench.core.mapping import Mapping
 from workbench.sources.paddle.rules import DEFAULT
 from workbench.targets.pytorch import functions

@@ -11,7 +11,8 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F  # noqa: N812
 
-from workbench.core.calls import Call, Dtype, Layer, Weight, calls_in
+from workbench.core.arguments import calls_in
+from workbench.core.calls import Call, Dtype, Layer, Weight
 from workbench.core.mapping import Row
 from workbench.core.values import Value
 from workbench.editing.calls import slots, swap

@@ -1,4 +1,4 @@
-"""Cases for attention operators; those without a CPU kernel are in tests/sources/paddle/test_gpu_operators.py."""
+"""Cases for attention operators; those without a CPU kernel are in test_gpu_operators.py."""
 
 from __future__ import annotations
 

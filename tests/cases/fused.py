@@ -1,4 +1,4 @@
-"""Cases for fused operators. Those without a CPU kernel: tests/sources/paddle/test_gpu_fused_operators.py."""
+"""Cases for fused operators. Those without a CPU kernel: test_gpu_fused_operators.py."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ TIES = values([[0.0, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 126.5, 127.2, 130.0, -128.
 _FORMAT = "paddle.nn.quant.format."
 _FAKE = "paddle._C_ops.fake_"
 
-# The channel-wise operator and `dequantize_linear` are in tests/sources/paddle/test_gpu_operators.py: Paddle
+# The channel-wise operator and `dequantize_linear` are in test_gpu_operators.py: Paddle
 # cannot
 # run the first at inference, and runs the quantising kernel for the second.
 CASES = [

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from workbench.checks.rounding import closeness
+from workbench.checks.values import closeness
 from workbench.checks.values.closeness import (
     EXACT,
     Known,
