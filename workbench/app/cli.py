@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Migrate a PaddlePaddle model to PyTorch and prove the result.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_inspect, _add_migrate, _add_verify, _add_report, _add_export, _add_benchmark):
+    for add in _COMMANDS:
         add(commands)
     return parser
 
@@ -108,6 +108,23 @@ def _add_benchmark(commands: Any) -> None:
     command.add_argument("--repeat", type=int, default=10, help="timed forward passes")
     for options in (_take_inputs, _take_code):
         options(command)
+
+
+def _add_transplant(commands: Any) -> None:
+    told = "Fill a PyTorch module of your own from the model, with proof."
+    command = _command(commands, "transplant", _transplant, told)
+    command.add_argument(
+        "--target", required=True, metavar="EXPRESSION",
+        help="Python that makes the module: \"torchvision.models.resnet18()\"",
+    )  # fmt: skip
+    command.add_argument("--out", required=True, help="folder for tensors, table and report")
+    command.add_argument("--inputs", help=".npz with one array per input")
+
+
+_COMMANDS = (
+    _add_inspect, _add_migrate, _add_verify, _add_report, _add_export, _add_benchmark,
+    _add_transplant,
+)  # fmt: skip
 
 
 def _take_inputs(command: argparse.ArgumentParser) -> None:
@@ -381,6 +398,22 @@ def _export(options: argparse.Namespace) -> int:
             print(f"{size:12,d}  {bundle.folder / name}")
         complete = set(options.format) <= set(bundle.formats)
         return _code(migration.verification, complete)
+
+
+def _transplant(options: argparse.Namespace) -> int:
+    from workbench.app.transplant.command import run
+
+    made = run(options.model, options.target, options.out, options.inputs)
+    found = made.verification
+    assert found is not None
+    print(f"target    {type(made.target).__name__}: {made.mapping!r}")
+    _print_verdict(found)
+    for key in made.mapping.missing:
+        print(f"missing   {key}")
+    for name in made.mapping.unused:
+        print(f"unused    {name}")
+    print(f"folder    {options.out}")
+    return OK if made.passed else FAILED if found.failed else NOT_PROVEN
 
 
 def _benchmark(options: argparse.Namespace) -> int:

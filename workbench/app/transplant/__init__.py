@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from workbench.app.transplant.transplant import Transplant, transplant
+from workbench.app.transplant.transplanting import Transplant, transplant
 
 __all__ = ["Transplant", "transplant"]

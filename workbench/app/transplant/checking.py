@@ -16,6 +16,7 @@ from workbench.app.transplant.likeness import distance, in_view_of
 from workbench.app.transplant.units import WHOLE, Unit, flat
 from workbench.checks.results.checks import Check, Finding, LayerCheck, OutputCheck, Run
 from workbench.checks.results.verification import Verification
+from workbench.checks.rounding.judging import first_line
 from workbench.checks.values.closeness import EXACT, judge
 
 #: Settings that change what a layer computes, where both sides have them.
@@ -41,12 +42,12 @@ def compared(
 ) -> Verification:
     """Each layer on the source's own input and in the run of the target, and the outputs."""
     start = time.perf_counter()
-    seen, made = _recorded(module, call, targets)
+    seen, made, failure = _recorded(module, call, targets)
     layers = [
         _layer(module, targets[path], filling.fits.get(path), seen.get(path))
         for path in sorted(targets, key=lambda path: _when(path, seen))
     ]
-    ends = tuple(_output(number, theirs, made) for number, theirs in enumerate(outputs, 1))
+    ends = tuple(_output(n, theirs, made, failure) for n, theirs in enumerate(outputs, 1))
     run = Run(described, tuple(layers), ends)
     found = Verification((run,), time.perf_counter() - start)
     return replace(found, diagnosis=_causes(found, targets, filling, seen))
@@ -57,8 +58,8 @@ Seen = dict[str, tuple[torch.Tensor, torch.Tensor]]
 
 def _recorded(
     module: nn.Module, call: Callable[[nn.Module], Any], targets: Mapping[str, Unit]
-) -> tuple[Seen, list[torch.Tensor]]:
-    """What each layer of the target reads and makes at its first call, and the outputs."""
+) -> tuple[Seen, list[torch.Tensor], str]:
+    """What each layer of the target reads and makes at its first call, the outputs, or why none."""
     seen: Seen = {}
     hooks = []
     parts = dict(module.named_modules())
@@ -75,13 +76,17 @@ def _recorded(
         part = parts[path]
         if isinstance(part, WHOLE) or not list(part.children()):
             hooks.append(part.register_forward_hook(keep(path), with_kwargs=True))
+    made: list[torch.Tensor] = []
+    failure = ""
     try:
         with torch.no_grad():
             made = flat(call(module))
+    except Exception as error:  # noqa: BLE001 - the target's own code: whatever it raises is told
+        failure = f"the target stops: {first_line(error)}"
     finally:
         for one in hooks:
             one.remove()
-    return seen, made
+    return seen, made, failure
 
 
 def _when(path: str, seen: Seen) -> int:
@@ -140,12 +145,14 @@ def _alone(
     return _judged(made[0], theirs, EXACT) if made else _UNCHECKED
 
 
-def _output(number: int, theirs: torch.Tensor, made: Sequence[torch.Tensor]) -> OutputCheck:
+def _output(
+    number: int, theirs: torch.Tensor, made: Sequence[torch.Tensor], failure: str
+) -> OutputCheck:
     """The output of the target that is nearest to one of the source's."""
     fitting = [one for one in made if in_view_of(theirs, one) is not None]
     name, shape = f"output {number}", tuple(theirs.shape)
     if not fitting:
-        told = f"no output of the target has the shape {list(theirs.shape)}"
+        told = failure or f"no output of the target has the shape {list(theirs.shape)}"
         return OutputCheck(name, shape, "float64", Check("wrong", problem=told))
     ours = min(fitting, key=lambda one: distance(one, theirs))
     return OutputCheck(name, shape, "float64", _judged(ours, theirs))

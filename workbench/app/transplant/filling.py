@@ -18,6 +18,7 @@ from torch import nn
 from workbench.app.transplant.fits import Fit, attention_fits, family, fits
 from workbench.app.transplant.likeness import SAME, alike, distance, in_view_of, words
 from workbench.app.transplant.units import WHOLE, Unit, flat
+from workbench.checks.rounding.judging import first_line
 
 Call = Callable[[nn.Module], Any]
 #: Runs that are tried to settle which of several layers is which.
@@ -41,6 +42,7 @@ class Filling:
     evidence: dict[str, str] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     stuck: str = ""
+    failure: str = ""
     off: dict[str, float] = field(default_factory=dict)
 
 
@@ -105,6 +107,8 @@ class Filler:
                 call(self.module)
         except _StuckError as error:
             filling.stuck = str(error)
+        except Exception as error:  # noqa: BLE001 - the target's own code: whatever it raises is told
+            filling.failure = first_line(error)
         finally:
             for one in hooks:
                 one.remove()

@@ -158,7 +158,7 @@ def _shaped(
     if tensor.numel() == torch.Size(wanted).numel() and _without_ones(
         tensor.shape
     ) == _without_ones(wanted):
-        return tensor.double().reshape(wanted), (*steps, f"reshaped {wanted}")
+        return tensor.double().reshape(wanted), (*steps, f"reshaped to {wanted}")
     return None
 
 
@@ -220,7 +220,7 @@ def _slices(target: Unit, sources: Sequence[Unit]) -> Iterator[Fit]:
             continue
         for number in range(count):
             rows = slice(number * weight.shape[0], (number + 1) * weight.shape[0])
-            step = (f"rows {rows.start} to {rows.stop}",)
+            step = (f"part {rows.start}:{rows.stop} of axis 0",)
             part = number, count
             pieces = [Piece("weight", ((one.path, _key(one, 2)),), step, whole[rows], part)]
             if "bias" in target.tensors:

@@ -63,8 +63,8 @@ class Table:
     def edit(self, key: str, source: str | list[str], steps: list[str] | None = None) -> Table:
         """Fill a key from another stored tensor, or from several joined, with these steps.
 
-        Steps are "transposed", "reshaped (…)", "permuted (…)" and "rows A to B". Raises
-        `MappingError` when the target has no such key.
+        Steps are those of the mapping: "transposed", "permuted 2 0 1", "reshaped to 3 4", "part 0:3
+        of axis 1". Raises `MappingError` when the target has no such key.
         """
         if key not in {row.key for row in self.rows}:
             raise MappingError(f"The target has no tensor {key!r}.", "See t.mapping.frame().")

@@ -18,14 +18,16 @@ from torch import nn
 from workbench.app.migration import Migration, load
 from workbench.app.transplant.checking import TRAINING, compared, differing
 from workbench.app.transplant.filling import Filler, Filling
-from workbench.app.transplant.fits import Piece
+from workbench.app.transplant.fits import Fit, Piece
 from workbench.app.transplant.table import Pairing, Table
 from workbench.app.transplant.units import Source, target_units
 from workbench.checks.results.verification import Verification
 from workbench.checks.values.inputs import input_sets
 from workbench.checks.values.row_runner import wide_copy
-from workbench.core.errors import InputError
-from workbench.targets.pytorch.weights import as_tensor
+from workbench.core.calls import Weight
+from workbench.core.errors import InputError, MappingError
+from workbench.editing.weight_steps import with_steps
+from workbench.targets.pytorch.weights import WeightStore, as_tensor
 
 TargetCall = Callable[..., Any]
 
@@ -74,7 +76,7 @@ class Transplant:
         self.targets = target_units(target)
         self._wide = wide_copy(target).eval()
         self._filling = self._fill()
-        self.mapping = self._table(self._filling)
+        self._table = self._made_table(self._filling)
 
     # --- pairing --------------------------------------------------------------------------------
 
@@ -107,7 +109,7 @@ class Transplant:
             return [], dict(zip(names, self.tensors, strict=True))
         return list(self.tensors), {}
 
-    def _table(self, filling: Filling) -> Table:
+    def _made_table(self, filling: Filling) -> Table:
         pieces: dict[str, tuple[Piece, str]] = {}
         origins: dict[str, str] = {}
         for path, fit in filling.fits.items():
@@ -148,6 +150,56 @@ class Transplant:
             if state[other].data_ptr() == state[key].data_ptr() and state[key].numel():
                 return Pairing(key, tuple(state[key].shape), (), (f"tied to {other}",), "paired")
         return None
+
+    # --- edits ----------------------------------------------------------------------------------
+
+    @property
+    def mapping(self) -> Table:
+        """Which stored tensor fills which key; set an edited one to take its edits."""
+        return self._table
+
+    @mapping.setter
+    def mapping(self, table: Table) -> None:
+        before = self._table.edits
+        for key, edit in table.edits.items():
+            if edit != before.get(key):
+                self._take(table[key])
+        self._table, self.verification = table, None
+
+    def _take(self, row: Pairing) -> None:
+        """Fill one key as an edit says; raises `MappingError` when it does not fit."""
+        stored = self.migration.program.parameters
+        unknown = [name for name in row.source if name not in stored]
+        if unknown:
+            raise MappingError(f"The source stores no tensor {unknown[0]!r}.")
+        store = WeightStore(stored)
+        try:
+            plain = [Weight(n, stored[n].shape, stored[n].dtype) for n in row.source]
+            weights = [with_steps(weight, row.steps) for weight in plain]
+        except ValueError as error:
+            raise MappingError(f"{row.key}: {error}") from error
+        tensor = torch.cat([store.get(weight, buffer=True).double() for weight in weights])
+        if tuple(tensor.shape) != row.shape:
+            raise MappingError(
+                f"{row.key} is {list(row.shape)}, but {' + '.join(row.source)} gives "
+                f"{list(tensor.shape)}.",
+                "Add steps, such as 'transposed' or 'reshaped to 8 8 1 1'.",
+            )
+        with torch.no_grad():
+            self._wide.state_dict(keep_vars=True)[row.key].copy_(tensor)
+        self._point(row)
+
+    def _point(self, row: Pairing) -> None:
+        """Compare the layer of an edited key with the source's layer that holds its tensor."""
+        path = max((p for p in self.targets if row.key.startswith(f"{p}.") or not p), key=len)
+        units = tuple(
+            unit
+            for unit in self.source.units.values()
+            if any(one.split(" ")[0] in row.source for one in unit.origin.values())
+        )
+        fit = self._filling.fits.get(path)
+        pieces = fit.pieces if fit is not None else ()
+        self._filling.fits[path] = Fit(self.targets[path], units[: len(row.source)], pieces)
 
     # --- results --------------------------------------------------------------------------------
 
