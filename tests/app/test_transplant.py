@@ -74,7 +74,7 @@ def test_a_recogniser_is_filled_and_proven(
     kept = load_file(t.export(tmp_path) / "model.safetensors")
     assert set(kept) == set(target.state_dict())
     page = t.report(tmp_path / "report.html").read_text().replace("<wbr>", "")
-    assert "conv2d_0.w_0" in page
+    assert "<code>conv2d_0.w_0</code>" in page, "not escaped"
     assert "features.0.weight" in page
     frame = t.mapping.frame().set_index("key")
     assert frame.loc["head.weight", "source"] == "linear_0.w_0"

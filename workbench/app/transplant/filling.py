@@ -21,8 +21,8 @@ from workbench.app.transplant.units import WHOLE, Unit, flat
 from workbench.checks.rounding.judging import first_line
 
 Call = Callable[[nn.Module], Any]
-#: Runs that are tried to settle which of several layers is which.
-MOST_RUNS = 200
+#: Runs that are tried to settle which of several layers is which, before one is taken by name.
+MOST_RUNS = 24
 
 
 @dataclass(slots=True)
@@ -62,7 +62,6 @@ class Filler:
         self.order = {unit.path: number for number, unit in enumerate(sources)}
         self.parts = dict(module.named_modules())
         self.forced: dict[str, Fit | None] = {}
-        self.runs = 0
 
     def fill(self, call: Call) -> Filling:
         """Run until every layer has its weights, or nothing more can be told."""
@@ -77,15 +76,16 @@ class Filler:
         """The first run that is never stuck, else the one that came furthest."""
         choices: list[int] = []
         best: Filling | None = None
+        runs = 0
         while True:
             found = self._attempt(call, choices)
             if not found.stuck:
                 return found
             if best is None or len(found.fits) > len(best.fits):
                 best = found
-            self.runs += 1
+            runs += 1
             open_ = [n for n, one in enumerate(found.decisions) if one.chosen + 1 < one.options]
-            if not open_ or self.runs >= MOST_RUNS:
+            if not open_ or runs >= MOST_RUNS:
                 return best
             last = open_[-1]
             choices = [one.chosen for one in found.decisions[:last]]

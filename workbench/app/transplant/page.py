@@ -18,7 +18,7 @@ _PAGE = """<!doctype html>
 
 def page(names: tuple[str, str], passed: bool, table_: Table, found: Verification) -> str:
     """The whole page: of a transplant between these, with its table and its proof."""
-    title = Markup("{} → {}").format(*names)
+    title = f"{names[0]} → {names[1]}"
     told = facts(
         [
             ("Verdict", "passed" if passed else found.outcome),
@@ -34,9 +34,9 @@ def page(names: tuple[str, str], passed: bool, table_: Table, found: Verificatio
         for row in table_.rows
     ]
     pairs = table(("target", "shape", "source", "steps", "why"), lines, "csccc")
-    verdict = box(head("Transplant", str(title)), told)
+    verdict = Markup(box(head("Transplant", title), told))
     return Markup(_PAGE).format(
-        title=title, verdict=verdict, pairs=box(head("Pairs", ""), pairs),
+        title=title, verdict=verdict, pairs=Markup(box(head("Pairs", ""), pairs)),
         proof=Markup(verification_html(found)),
     )  # fmt: skip
 

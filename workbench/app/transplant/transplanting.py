@@ -132,9 +132,10 @@ class Transplant:
             names = tuple(origins.get(f"{path}.{part}", path) for path, part in piece.sources)
             used.update(names)
             stored = tuple(name.split(" ")[0] for name in names)
-            steps = tuple(name.partition(" ")[2] for name in names if " " in name) + piece.steps
+            steps = (*(name.partition(" ")[2] for name in names if " " in name), *piece.steps)
+            told = tuple(step for step in steps if step not in ("", "copied"))
             status = "paired" if names else "made"
-            rows.append(Pairing(key, shape, stored, tuple(s for s in steps if s), status, why))
+            rows.append(Pairing(key, shape, stored, told, status, why))
         every = {
             origin.split(" ")[0]
             for unit in self.source.units.values()
