@@ -16,7 +16,8 @@ from workbench.targets.pytorch import functions
 
 def _reserved() -> frozenset[str]:
     names = {"self", "torch", "nn", "F", "ops", "math", "operator", "Path", "load_file", "TIED"}
-    names |= {"Tensor", "Any", "Scope", "Model", "load", "layer", "_", "_tie", *dir(builtins)}
+    names |= {"Tensor", "Any", "Scope", "Model", "load", "layer", "_", "_tie", "json"}
+    names |= set(dir(builtins))
     for module in list(sys.modules):
         if module.startswith(f"{functions.__name__}."):
             names |= set(vars(sys.modules[module]))
