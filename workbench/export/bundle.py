@@ -34,6 +34,7 @@ from workbench.export.manifest import (
     source_files,
     write_manifest,
 )
+from workbench.export.pipeline.bundled import add_pipeline
 from workbench.export.place import examine, placed
 from workbench.export.trial import try_source
 from workbench.export.verdict import verdict_now
@@ -153,6 +154,7 @@ def _write(
         (folder / companion.name).write_bytes(read_bytes(companion, LARGEST_TEXT))
     compared, failed = write_formats(migration, folder, formats)
     facts = make_manifest(migration, tried, compared)
+    facts["pipeline"] = add_pipeline(migration, folder)
     write_config(folder, facts)
     write_readme(folder, facts, migration.mapping, shown_use)
     write_manifest(folder, {**facts, "sha256": digests(folder)})

@@ -21,6 +21,7 @@ _ABOUT = {
     "model.py": "the model as source code",
     "hub.py": "`from_pretrained`, `save_pretrained` and `push_to_hub` of the Hugging Face Hub",
     "pipeline.py": "from a picture to the answer: what comes before and after the model",
+    "labels.json": "the names of the classes, or the characters, for `pipeline.py`",
     "config.json": "the class, inputs and outputs of the model, to be read by programs",
     "mapping.yaml": "which operator of Paddle became what",
     "test_parity.py": "compares the model with Paddle's stored outputs",
@@ -79,7 +80,8 @@ def write_readme(folder: Path, facts: Facts, mapping: RowMapping, example: str) 
 
 def _front_matter(facts: Facts) -> str:
     """What the Hugging Face Hub reads, as YAML."""
-    task = [f"pipeline_tag: {facts['task']}"] if facts.get("task") else []
+    word = (facts["pipeline"] or {}).get("task")
+    task = [f"pipeline_tag: {word}"] if word else []
     lines = [
         "library_name: pytorch",
         *task,
@@ -134,16 +136,17 @@ def _use(folder: Path, facts: Facts, example: str) -> list[str]:
 
 
 def _application(facts: Facts) -> list[str]:
-    application = facts.get("pipeline")
+    application = facts["pipeline"]
     if not application:
         return []
     if "left_out" in application:
         return [f"There is no `pipeline.py`: {escaped(application['left_out'])}"]
     needed = " ".join(application["needs"])
     return [
-        f"From a picture to the answer, {escaped(application['gives'])} (`pip install {needed}`):",
+        f"{application['gives']} for a picture (`pip install {needed}`):",
         '```python\nfrom pipeline import predict\n\nprint(predict("picture.png"))\n```',
-        f"Compared: {escaped(application['compared'])}.",
+        "`python pipeline.py picture.png drawn.png` also draws what was found. Compared: "
+        f"{escaped(application['compared'])}.",
     ]
 
 

@@ -14,15 +14,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import model as source
 from huggingface_hub import PyTorchModelHubMixin, save_torch_state_dict, snapshot_download
+
+import model as source
 
 #: The file of weights, or the index of several.
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 #: Options of `from_pretrained` that concern the download.
 DOWNLOAD = ("revision", "cache_dir", "force_download", "local_files_only", "token")
 #: What travels with the weights, where it is there.
-COMPANIONS = ("model.py", "hub.py", "pipeline.py", "config.json", "inference.yml")
+COMPANIONS = ("model.py", "hub.py", "pipeline.py", "labels.json", "config.json", "inference.yml")
 
 
 class HubModel(source.Model, PyTorchModelHubMixin):  # type: ignore[misc]
