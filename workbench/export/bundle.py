@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from workbench.checks.values.source_values import PaddleValues
 from workbench.core import shown
@@ -24,23 +23,30 @@ from workbench.core.files import LARGEST_TEXT, belongs, read_bytes
 from workbench.editing.edits import apply_changes, changes_of
 from workbench.editing.file import EditFile
 from workbench.export import shipped_parity
+from workbench.export.card import write_config, write_readme
+from workbench.export.example import example
 from workbench.export.formats.deploy import FORMATS, write_formats
 from workbench.export.manifest import (
+    digests,
     make_manifest,
     read_manifest,
     sha256,
     source_files,
     write_manifest,
 )
+from workbench.export.pipeline.bundled import add_pipeline
 from workbench.export.place import examine, placed
 from workbench.export.trial import try_source
 from workbench.export.verdict import verdict_now
+from workbench.export.weights_files import SHARD, save_weights
 from workbench.targets.pytorch.codegen.source import generate, tied_keys
 
 if TYPE_CHECKING:
     from workbench.checks.evidence import Evidence
 
 _LARGEST_COMPANION = 1_000_000
+#: Ships with every bundle; it imports what only a bundle has.
+_HUB = Path(__file__).with_name("shipped_hub.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +67,14 @@ class Bundle:
         return shown.html(self)
 
 
-def export_bundle(migration: Evidence, folder: Path, formats: tuple[str, ...] = ()) -> Bundle:
+def export_bundle(
+    migration: Evidence, folder: Path, formats: tuple[str, ...] = (), shard: int = SHARD
+) -> Bundle:
     """Write the bundle; the folder appears whole or not at all.
 
     An earlier bundle at the same place is replaced, and what others put there stays. `model.py` is
-    run in a process of its own first, and must equal the module. Raises `InputError` for an unknown
+    run in a process of its own first, and must equal the module. Weights of more than `shard` bytes
+    become several files. Raises `InputError` for an unknown
     format, a folder that holds something else, or edits in its mapping that this model lacks,
     `ConversionError` when the model cannot be converted, `TrialError` when the source is not what
     the module is. Where a format fails, everything else is written first; then `FormatError` tells
@@ -83,7 +92,7 @@ def export_bundle(migration: Evidence, folder: Path, formats: tuple[str, ...] = 
         _try_to_verify(migration)
     verification = verdict_now(migration)
     with placed(folder) as staging:
-        compared, failed = _write(migration, staging, formats)
+        compared, failed = _write(migration, staging, formats, shard)
     files = {
         str(path.relative_to(folder)): path.stat().st_size
         for path in sorted(folder.rglob("*"))
@@ -130,31 +139,35 @@ def _try_to_verify(migration: Evidence) -> None:
 
 
 def _write(
-    migration: Evidence, folder: Path, formats: tuple[str, ...]
+    migration: Evidence, folder: Path, formats: tuple[str, ...], shard: int
 ) -> tuple[dict[str, str], dict[str, WorkbenchError]]:
     """Write everything; returns what was compared for each format, and which formats failed."""
-    module = migration.convert()
-    (folder / "model.py").write_text(generate(migration.mapping, _header(migration)), "utf-8")
-    weights = folder / "model.safetensors"
-    save_file(_stored_state(migration, module), weights, metadata={"format": "pt"})
-    weights.chmod(0o644)  # safetensors makes it readable by its owner only
-    tried = try_source(migration, folder)
-    migration.mapping.save(folder / "mapping.yaml")
+    weights = save_weights(_stored_state(migration, migration.convert()), folder, shard)
+    source = generate(migration.mapping, _header(migration, weights), "Model", weights)
+    (folder / "model.py").write_text(source, "utf-8")
     _write_parity(migration, folder)
+    shown_use = example(migration.program, folder)
+    tried = try_source(migration, folder, shown_use)
+    migration.mapping.save(folder / "mapping.yaml")
+    shutil.copy(_HUB, folder / "hub.py")
     for companion in _companions(migration):
         (folder / companion.name).write_bytes(read_bytes(companion, LARGEST_TEXT))
     compared, failed = write_formats(migration, folder, formats)
-    write_manifest(folder, make_manifest(migration, folder, tried, compared))
+    facts = make_manifest(migration, tried, compared)
+    facts["pipeline"] = add_pipeline(migration, folder)
+    write_config(folder, facts)
+    write_readme(folder, facts, migration.mapping, shown_use)
+    write_manifest(folder, {**facts, "sha256": digests(folder)})
     return compared, failed
 
 
-def _header(migration: Evidence) -> str:
+def _header(migration: Evidence, weights: str) -> str:
     source = source_files(migration)
     name, digest = next(iter(source.items()), (migration.origin, ""))
     told = f" (sha256 {digest[:16]}…)" if digest else ""
     return (
         f"PyTorch model converted from the Paddle program {name}{told}.\n\n"
-        "The weights are in model.safetensors beside this file:\n\n"
+        f"The weights are in {weights} beside this file:\n\n"
         "    from model import load\n"
         "    model = load()\n"
     )

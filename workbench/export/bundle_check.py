@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from workbench.export import shipped_parity
 from workbench.export.fresh import last_line, run_fresh
 from workbench.export.manifest import FORMAT, NAME, is_bundle, read_manifest, sha256
 from workbench.export.trial import PATIENCE
+from workbench.export.weights_files import INDEX, WEIGHTS
 
-_CORE = ("model.py", "model.safetensors")
+_SOURCE = "model.py"
 _DIFFERS, _CANNOT_RUN = 1, 2
 
 
@@ -35,7 +37,7 @@ def looks_like_bundle(path: Path) -> bool:
     """True for a bundle, and for a folder that is what is left of one."""
     if not path.is_dir():
         return False
-    return is_bundle(path) or all((path / name).is_file() for name in _CORE)
+    return is_bundle(path) or not _missing([p.name for p in path.iterdir() if p.is_file()])
 
 
 def check_bundle(folder: Path) -> BundleCheck:
@@ -65,7 +67,7 @@ def check_bundle(folder: Path) -> BundleCheck:
 
 
 def _changed(folder: Path, listed: dict[str, str]) -> list[str]:
-    missing = [name for name in _CORE if name not in listed]
+    missing = _missing(listed)
     missing += [name for name in listed if not (folder / name).is_file()]
     outside = [name for name in listed if not _inside(folder, name)]
     if missing or outside:
@@ -76,6 +78,12 @@ def _changed(folder: Path, listed: dict[str, str]) -> list[str]:
         return [name for name, digest in listed.items() if sha256(folder / name) != digest]
     except OSError as error:
         raise InputError(f"{folder} cannot be read: {error}.") from error
+
+
+def _missing(names: Collection[str]) -> list[str]:
+    """What no bundle is without: the source, and weights in one file or several."""
+    missing = [] if _SOURCE in names else [_SOURCE]
+    return missing if WEIGHTS in names or INDEX in names else [*missing, WEIGHTS]
 
 
 def _inside(folder: Path, name: str) -> bool:

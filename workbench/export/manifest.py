@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from workbench.checks.results.checks import OutputCheck
+from workbench.checks.results.proof import told_of
 from workbench.checks.results.verification import Verification
+from workbench.checks.values.sizes import kinds_of
+from workbench.core.dtypes import is_float
 from workbench.core.errors import InputError, RuntimeFailedError
 from workbench.core.files import write_whole
+from workbench.core.program import Program
+from workbench.core.values import Value
 from workbench.core.version import __version__
 
 if TYPE_CHECKING:
@@ -30,31 +36,46 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def make_manifest(
-    migration: Evidence, folder: Path, tried: dict[str, Any], formats: dict[str, str]
+    migration: Evidence, tried: dict[str, Any], formats: dict[str, str]
 ) -> dict[str, Any]:
-    """The manifest of the files in `folder`; `tried` says what was compared of the source."""
+    """What a manifest says of the model, without the files' digests.
+
+    `tried` says what was compared of the source.
+    """
     program = migration.program
     return {
         "format": FORMAT,
+        "name": migration.name,
         "tool": f"{_TOOL}{__version__}",
         "source": {
             "origin": Path(migration.origin).name,
             "sha256": source_files(migration),
         },
         "inputs": [_described(value) for value in program.inputs],
-        "outputs": [_described(value) for value in program.outputs],
+        "outputs": [_described(value, "output_") for value in program.outputs],
         "parameters": sum(int(np.prod(p.shape)) for p in program.parameters.values()),
+        "dtype": _dtype(program),
         "rewrites": list(migration.rewrites),
         "versions": versions(migration),
         "verification": _told(migration.verification),
         "model_py": tried,
         "formats": formats,
-        "sha256": {
-            path.relative_to(folder).as_posix(): sha256(path)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        },
     }
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The sha256 of every file in a folder, by its path there."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+
+
+def _dtype(program: Program) -> str:
+    """The dtype of most of the weights' numbers."""
+    sizes: dict[str, int] = {}
+    for parameter in program.parameters.values():
+        size = int(np.prod(parameter.shape))
+        sizes[parameter.dtype] = sizes.get(parameter.dtype, 0) + size
+    return max(sizes, key=lambda dtype: (is_float(dtype), sizes[dtype]), default="float32")
 
 
 def _told(verification: Verification | None) -> dict[str, Any] | None:
@@ -64,19 +85,44 @@ def _told(verification: Verification | None) -> dict[str, Any] | None:
         "passed": verification.passed,
         "outcome": verification.outcome,
         "summary": verification.summary,
+        "not_proven": told_of(verification.unproven),
+        "notes": list(verification.notes),
         "runs": [list(run.inputs) for run in verification.runs],
-        "outputs": [
-            [
-                {"name": o.name, "verdict": o.check.verdict, "tolerance": o.check.tolerance}
-                for o in run.outputs
-            ]
-            for run in verification.runs
-        ],
+        "outputs": [[_told_output(output) for output in run.outputs] for run in verification.runs],
     }
 
 
-def _described(value: Any) -> dict[str, Any]:
-    return {"name": value.label, "dtype": value.dtype, "shape": list(value.shape)}
+def _told_output(output: OutputCheck) -> dict[str, Any]:
+    check = output.check
+    return {
+        "name": output.name,
+        "verdict": check.verdict,
+        "tolerance": check.tolerance,
+        "largest_difference": check.error.max_abs if check.error else None,
+    }
+
+
+def _described(value: Value, prefix: str = "") -> dict[str, Any]:
+    return {
+        "name": value.label,
+        "dtype": value.dtype,
+        "shape": list(value.shape),
+        "dimensions": dimensions(value, prefix),
+    }
+
+
+def dimensions(value: Value, prefix: str = "") -> list[int | str]:
+    """The shape with names for what is dynamic: `["batch", 3, "height", "width"]`.
+
+    A second dimension of a name gets a number. Of an output only the batch is that of the inputs;
+    the other names get the `prefix`.
+    """
+    found: list[int | str] = []
+    for dim, kind in zip(value.shape, kinds_of(value), strict=True):
+        name = kind if kind == "batch" else f"{prefix}{kind}"
+        same = sum(str(other).rstrip("0123456789") == name for other in found)
+        found.append(dim if dim >= 0 else f"{name}{same + 1}" if same else name)
+    return found
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ and the settings of its layers. Imports nothing of the workbench: see `trial.py`
 
 import hashlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +30,16 @@ def main(bundle: Path, request: Path, answer: Path) -> None:
     for seed, inputs in enumerate(asked["runs"]):
         outputs.append(run(model, inputs, seed))
     told = {"state": state_of(model), "settings": settings_of(model), "outputs": outputs}
+    del model
+    _show(bundle, asked["example"])
     torch.save(told, answer)
+
+
+def _show(bundle: Path, example: str) -> None:
+    """Run what the README shows, in the bundle's folder."""
+    sys.path.insert(0, str(bundle))
+    os.chdir(bundle)
+    exec(compile(example, "README.md", "exec"), {"__name__": "__main__"})
 
 
 def _imported(bundle: Path) -> ModuleType:

@@ -40,16 +40,17 @@ class TrialError(WorkbenchError):
     """The source of a bundle is not what was verified; nothing was written."""
 
 
-def try_source(migration: Evidence, folder: Path) -> dict[str, Any]:
+def try_source(migration: Evidence, folder: Path, example: str = "") -> dict[str, Any]:
     """Run `model.py` of `folder` and compare; returns what was compared, for the manifest.
 
+    The `example` that the receiver reads is run, too, where the model takes the sample inputs.
     Raises `TrialError` naming the first difference.
     """
     module = _on_cpu(migration.convert())
     start = time.perf_counter()
     runs, outputs, notes = _computed(migration, module)
     patience = PATIENCE + 20 * (time.perf_counter() - start)
-    answer = _asked(folder, runs, patience)
+    answer = _asked(folder, runs, patience, example if runs else "")
     labels = [value.label for value in migration.program.outputs]
     unset = [row.path for row in migration.mapping.walk() if row.target in _UNSET]
     numbers = not unset
@@ -63,6 +64,7 @@ def try_source(migration: Evidence, folder: Path) -> dict[str, Any]:
         "compared": f"{_BITS if numbers else _SHAPES}, in a process with torch only",
         "runs": [[list(tensor.shape) for tensor in inputs] for inputs in runs],
         "random": f"with equal seeds: {', '.join(random)}" if random else "",
+        "example": bool(example and runs),
         "notes": [*notes, *(f"{path} is memory that nothing sets" for path in unset)],
     }
 
@@ -133,11 +135,14 @@ def _sizes(arrays: list[np.ndarray]) -> tuple[tuple[int, ...], ...]:
 # --- the source's side ------------------------------------------------------------------------
 
 
-def _asked(folder: Path, runs: list[list[torch.Tensor]], patience: float) -> dict[str, Any]:
+def _asked(
+    folder: Path, runs: list[list[torch.Tensor]], patience: float, example: str
+) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="workbench-") as place:
         request, answer = Path(place, "request.pt"), Path(place, "answer.pt")
         asked = {
             "runs": runs,
+            "example": example,
             "threads": torch.get_num_threads(),
             "precision": torch.get_float32_matmul_precision(),
         }

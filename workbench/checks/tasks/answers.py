@@ -50,7 +50,7 @@ def decoder(program: Program, samples: Samples) -> Decoder:
     values. Raises `InputError` for anything else.
     """
     post = samples.preprocessing.post if samples.preprocessing else {}
-    kind = samples.told.get("decode") or _kind(program, post)
+    kind = samples.told.get("decode") or kind_of(program, post)
     output = program.outputs[0]
     if kind == "argmax" and len(output.shape) == 4:
         return _maps(lambda outputs: outputs[0].argmax(1))
@@ -90,7 +90,8 @@ def decoder(program: Program, samples: Samples) -> Decoder:
     )
 
 
-def _kind(program: Program, post: Mapping[str, Any]) -> str:
+def kind_of(program: Program, post: Mapping[str, Any]) -> str:
+    """What the outputs mean, in a word of `decoder`; raises `InputError` where that is unclear."""
     name, output = str(post.get("name", "")), program.outputs[0]
     if "CTC" in name:
         return "ctc_greedy"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812
+
+from workbench.checks.tasks.pictures import Picture
 
 #: OpenCV's numbers of interpolations, and their names in the files, in lower case.
 _MODES = {
@@ -24,20 +25,6 @@ _MODES = {
 }  # fmt: skip
 #: Mean and deviation of ImageNet's colours, the suites' default for `NormalizeImage`.
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-@dataclass(slots=True)
-class Picture:
-    """An image on its way: floats or bytes in (height, width, channel) until it is permuted.
-
-    `scale` is how much it was resized, height and width, as detectors want to know. `declared` is
-    the height and width of the model's input, -1 where they are free.
-    """
-
-    image: np.ndarray
-    scale: tuple[float, float] = (1.0, 1.0)
-    size: tuple[int, int] = (0, 0)
-    declared: tuple[int, int] = (-1, -1)
 
 
 Step = Callable[[Picture], None]
@@ -111,14 +98,22 @@ def _resize_to(options: Options, high: int, wide: int) -> Step:
     return step
 
 
-def resize_side(key: str, side: Callable[..., int]) -> Callable[[Options], Step]:
-    """One side, the longer or the shorter, gets the length that is told."""
+def resize_long(options: Options) -> Step:
+    """The longer side gets the length `long_size`."""
+    length = options["long_size"]
+    return lambda picture: _scaled(picture, length / max(picture.image.shape[:2]))
 
-    def made(options: Options) -> Step:
-        length = options[key] if key in options else options.get("max_len", 488)
-        return lambda picture: _scaled(picture, length / side(picture.image.shape[:2]))
 
-    return made
+def resize_short(options: Options) -> Step:
+    """The shorter side gets the length `short_size`."""
+    length = options["short_size"]
+    return lambda picture: _scaled(picture, length / min(picture.image.shape[:2]))
+
+
+def resize_table(options: Options) -> Step:
+    """PaddleOCR's tables: the longer side gets the length `max_len`."""
+    length = options.get("max_len", 488)
+    return lambda picture: _scaled(picture, length / max(picture.image.shape[:2]))
 
 
 def resize_text_detection(options: Options) -> Step:
@@ -283,9 +278,9 @@ def _padded(image: np.ndarray, high: int, wide: int, fill: Any) -> np.ndarray:
 STEPS: dict[str, Callable[[Options], Step]] = {
     "ResizeImage": resize_image,
     "Resize": resize_detection,
-    "ResizeByLong": resize_side("long_size", max),
-    "ResizeByShort": resize_side("short_size", min),
-    "ResizeTableImage": resize_side("max_len", max),
+    "ResizeByLong": resize_long,
+    "ResizeByShort": resize_short,
+    "ResizeTableImage": resize_table,
     "DetResizeForTest": resize_text_detection,
     "RecResizeImg": resize_recognition,
     "CropImage": crop,

@@ -6,7 +6,7 @@ them; `image_steps.py` has the steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import yaml
 
-from workbench.checks.tasks.image_steps import STEPS, Picture, Step, resize_segmentation
+from workbench.checks.tasks.image_steps import STEPS, Step, resize_segmentation
+from workbench.checks.tasks.pictures import Picture, channels_first, decoded, fed
 from workbench.core.dtypes import is_float, numpy_dtype
 from workbench.core.errors import InputError
 from workbench.core.files import open_regular, read_text
 from workbench.core.program import Program
 
+Make = Callable[[Mapping[str, Any]], Step]
 #: Steps for training or for what other steps do already.
 _IDLE = {"DecodeImage", "KeepKeys", "Lambda", "TableBoxEncode"}
 #: Detectors of PaddleOCR whose `resize_long` limits the longer side instead of setting it.
@@ -30,7 +32,8 @@ _LIMITED = ("PP-OCRv4_server_det", "PP-OCRv4_mobile_det")
 class Preprocessing:
     """The steps of a model. `bgr` says that it takes blue first; `post` is its `PostProcess`.
 
-    `threshold` is the score from which a detector shows a box.
+    `threshold` is the score from which a detector shows a box, `labels` the names of its classes.
+    `calls` are the functions that made the steps, and their options.
     """
 
     steps: tuple[Step, ...]
@@ -38,35 +41,30 @@ class Preprocessing:
     bgr: bool = False
     post: Mapping[str, Any] = field(default_factory=dict)
     threshold: float = 0.5
+    labels: tuple[str, ...] = ()
+    calls: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
     def inputs(self, path: Path, program: Program) -> list[np.ndarray]:
         """One image as the model's inputs, a batch of one; raises `InputError`."""
-        picture = Picture(read_image(path, self.bgr), declared=_declared(program))
+        picture = Picture(read_image(path, self.bgr), declared=declared_size(program))
         for name, step in zip(self.names, self.steps, strict=True):
             try:
                 step(picture)
             except (ValueError, TypeError, KeyError, IndexError, RuntimeError) as error:
                 raise InputError(f"{path}: the step {name} of inference.yml: {error}.") from error
-        if picture.image.ndim == 3 and picture.image.shape[-1] in (1, 3):
-            picture.image = picture.image.transpose(2, 0, 1)
+        picture.image = channels_first(picture.image)
         return [_fed(value.name, value.dtype, picture, path) for value in program.inputs]
 
 
-def _declared(program: Program) -> tuple[int, int]:
+def declared_size(program: Program) -> tuple[int, int]:
     """Height and width of the image input; -1 where they are free."""
     found = next((value.shape for value in program.inputs if len(value.shape) == 4), (-1,) * 4)
     return found[2], found[3]
 
 
 def _fed(name: str, dtype: str, picture: Picture, path: Path) -> np.ndarray:
-    size = picture.size if picture.size != (0, 0) else picture.image.shape[1:3]
-    if "scale_factor" in name:
-        array = np.array([picture.scale])
-    elif "shape" in name or "im_size" in name:
-        array = np.array([size])
-    elif is_float(dtype) or dtype == "uint8":
-        array = picture.image[None]
-    else:
+    array = fed(name, picture)
+    if array.ndim == 4 and not (is_float(dtype) or dtype == "uint8"):
         raise InputError(
             f"{path}: input {name} cannot be made from an image.",
             "Give a folder with samples.npz, or a function preprocess(path) → list of arrays.",
@@ -75,31 +73,14 @@ def _fed(name: str, dtype: str, picture: Picture, path: Path) -> np.ndarray:
 
 
 def read_image(path: Path, bgr: bool = False) -> np.ndarray:
-    """Bytes in (height, width, 3), turned as the camera was held, as OpenCV reads it.
-
-    16-bit pictures lose their lower byte, transparency is dropped. Raises `InputError` when the
-    file is no image.
-    """
-    from PIL import Image, ImageOps
+    """The bytes of an image, see `decoded`; raises `InputError` when the file is none."""
+    from PIL import Image
 
     try:
-        with open_regular(path) as file, Image.open(file) as opened:
-            image = ImageOps.exif_transpose(opened)
-            array = _deep(image) if image.mode[0] in "IF" else np.asarray(image.convert("RGB"))
+        with open_regular(path) as file:
+            return decoded(file, bgr)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} cannot be read as an image: {error}.") from error
-    return array[:, :, ::-1] if bgr else array
-
-
-def _deep(image: Any) -> np.ndarray:
-    """A grey picture of more than 8 bits as bytes; Pillow's own conversion would cut it at 255."""
-    array = np.asarray(image)
-    if image.mode.startswith("I;16") or (image.mode == "I" and array.max(initial=0) > 255):
-        array = array // 256
-    elif image.mode == "F" and array.max(initial=0) <= 1:
-        array = array * 255
-    grey = np.clip(array, 0, 255).astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def read_preprocessing(path: Path) -> Preprocessing:
@@ -118,23 +99,34 @@ def read_preprocessing(path: Path) -> Preprocessing:
             f"{path} names no preprocessing steps.",
             "Give preprocess=, a function from an image's path to the list of input arrays.",
         )
-    steps, names = [], []
+    names: list[str] = []
+    calls: list[tuple[Make, Mapping[str, Any]]] = []
     bgr = False
     for name, options in listed:
         if name == "DecodeImage":
             bgr = options.get("img_mode", "RGB") == "BGR"
         if name in _IDLE or name.endswith("LabelEncode"):
             continue
-        steps.append(_step(name, options, told, path))
+        calls.append(_call(name, options, told, path))
         names.append(name)
     post = told.get("PostProcess")
     threshold = told.get("draw_threshold", 0.5)
+    labels = told.get("label_list")
     return Preprocessing(
-        tuple(steps), tuple(names), bgr, post if isinstance(post, dict) else {}, float(threshold)
+        tuple(make(options) for make, options in calls),
+        tuple(names),
+        bgr,
+        post if isinstance(post, dict) else {},
+        float(threshold),
+        tuple(map(str, labels)) if isinstance(labels, list) else (),
+        tuple((make.__name__, options) for make, options in calls),
     )
 
 
-def _step(name: str, options: dict[str, Any], told: dict[str, Any], path: Path) -> Step:
+def _call(
+    name: str, options: dict[str, Any], told: dict[str, Any], path: Path
+) -> tuple[Make, Mapping[str, Any]]:
+    """The function that makes a step, and its options; raises `InputError` where it cannot."""
     if name not in STEPS:
         raise InputError(
             f"{path} asks for the step {name}, which is not known here.",
@@ -142,10 +134,12 @@ def _step(name: str, options: dict[str, Any], told: dict[str, Any], path: Path) 
         )
     model = str((told.get("Global") or {}).get("model_name", ""))
     make = resize_segmentation if name == "Resize" and "Deploy" in told else STEPS[name]
+    options = options | {"as_limit": True} if model in _LIMITED else options
     try:
-        return make(options | {"as_limit": True} if model in _LIMITED else options)
+        make(options)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"{path}: the step {name} cannot be understood: {error!r}.") from error
+    return make, options
 
 
 def _listed(told: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -22,7 +22,7 @@ IMPORTS = {
     "math": "import math",
 }
 _BUILTINS = frozenset(dir(builtins))
-_LOADING = {"Path", "load_file", "load", "TIED", "_tie"}
+_LOADING = {"Path", "json", "load_file", "load", "TIED", "_tie"}
 _CLASSES = {"self", "Scope", "Model"}
 
 

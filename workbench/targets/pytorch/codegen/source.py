@@ -35,13 +35,28 @@ _SCOPE = '''class Scope(nn.Module):
 _ADDING = {"buffer": "register_buffer", "parameter": "register_parameter"}
 #: Types of arguments that may be left out where they are torch's default.
 _WRITTEN = (bool, int, float, complex, str, tuple, list, type(None))
+#: How `load` reads the weights: one file, or those that an index lists.
+_WHOLE = ("    state = {key: tensor.clone() for key, tensor in load_file(weights).items()}",)
+_SHARDED = (
+    "    files = [weights]",
+    '    if weights.suffix == ".json":',
+    '        places = json.loads(weights.read_text("utf-8"))["weight_map"]',
+    "        files = [weights.with_name(name) for name in sorted(set(places.values()))]",
+    "    state = {}",
+    "    for file in files:",
+    "        state.update({key: tensor.clone() for key, tensor in load_file(file).items()})",
+)
 _STATISTICS = ("running_mean", "running_var")
 
 
-def generate(mapping: Mapping, header: str, class_name: str = "Model") -> str:
+def generate(
+    mapping: Mapping, header: str, class_name: str = "Model", weights: str = "model.safetensors"
+) -> str:
     """Source of the converted model as a person would write it.
 
     One class per distinct scope; the state_dict keys are those of the module that `build` makes.
+    `weights` is the file beside the source that `load` reads: safetensors, or the `.json` index of
+    several.
     """
     own = _own_code(mapping)
     builder = ClassBuilder(mapping, class_name, own_names(own))
@@ -56,8 +71,10 @@ def generate(mapping: Mapping, header: str, class_name: str = "Model") -> str:
     lines |= imports
     lines.add("from safetensors.torch import load_file")
     lines.add("from pathlib import Path")
+    if weights.endswith(".json"):
+        lines.add("import json")
     parts = [_sorted_imports(lines), *([helpers] if helpers else [])]
-    parts += [*body, _loading(mapping, class_name)]
+    parts += [*body, _loading(mapping, class_name, weights)]
     joined = "\n\n\n".join(part.strip("\n") for part in parts)
     return f"{docstring(header)}\n\n{joined}\n"
 
@@ -156,17 +173,17 @@ def _is_default(default: Any, given: Any) -> bool:
     return isinstance(default, _WRITTEN) and alike(default, given)
 
 
-def _loading(mapping: Mapping, class_name: str) -> str:
+def _loading(mapping: Mapping, class_name: str, weights: str) -> str:
     ties, frozen = tied_keys(mapping), _frozen(mapping)
     lines = []
     if ties:
         lines.append("# Parameters that Paddle shares between layers: stored once.")
         lines.append(f"TIED = {_table(ties)}\n\n")
     lines += [
-        'def load(weights=Path(__file__).with_name("model.safetensors")):',
+        f"def load(weights=Path(__file__).with_name({quoted(weights)})):",
         '    """The model with its weights, in eval mode."""',
         f"    model = {class_name}()",
-        "    state = {key: tensor.clone() for key, tensor in load_file(weights).items()}",
+        *(_SHARDED if weights.endswith(".json") else _WHOLE),
     ]
     if ties:
         lines.append("    state.update({copy: state[original] for copy, original in TIED.items()})")
