@@ -31,15 +31,19 @@ def main(bundle: Path, request: Path, answer: Path) -> None:
         outputs.append(run(model, inputs, seed))
     told = {"state": state_of(model), "settings": settings_of(model), "outputs": outputs}
     del model
-    _show(bundle, asked["example"])
+    told["example"] = _failure(bundle, asked["example"])
     torch.save(told, answer)
 
 
-def _show(bundle: Path, example: str) -> None:
-    """Run what the README shows, in the bundle's folder."""
+def _failure(bundle: Path, example: str) -> str:
+    """Run what the README shows, in the bundle's folder; what went wrong, empty if nothing."""
     sys.path.insert(0, str(bundle))
     os.chdir(bundle)
-    exec(compile(example, "README.md", "exec"), {"__name__": "__main__"})
+    try:
+        exec(compile(example, "README.md", "exec"), {"__name__": "__main__"})
+    except Exception as error:  # noqa: BLE001 - told to whoever exports
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def _imported(bundle: Path) -> ModuleType:

@@ -59,6 +59,10 @@ def try_source(migration: Evidence, folder: Path, example: str = "") -> dict[str
         raise TrialError(
             f"model.py is not what the module is: {told}. Nothing was written.", _hint(migration)
         )
+    if answer["example"]:
+        raise TrialError(
+            f"The example of README.md fails: {answer['example']}. Nothing was written.", _REPORT
+        )
     random = [row.path for row in migration.mapping.walk() if row.is_random]
     return {
         "compared": f"{_BITS if numbers else _SHAPES}, in a process with torch only",
