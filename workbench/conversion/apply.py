@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from workbench.conversion.book import RuleBook
 from workbench.conversion.context import BY_HAND, Context
-from workbench.conversion.names import Namer
+from workbench.conversion.naming import named
 from workbench.conversion.placement import place
 from workbench.conversion.rewrite import producers
 from workbench.core.arguments import calls_in
@@ -25,7 +24,7 @@ def make_mapping(program: Program, book: RuleBook) -> Mapping:
     maker = _Maker(program, book)
     rows, _ = maker.block(program.block, set(program.block.results))
     rows = place((*maker.parameter_rows(), *rows), program.inputs)
-    return _named(Mapping(program, rows))
+    return named(Mapping(program, rows))
 
 
 class _Maker:
@@ -203,36 +202,3 @@ def _placed(
             BY_HAND,
         )
     return call, tuple((value, places[name]) for name, value in op.outputs.items() if value in live)
-
-
-def _named(mapping: Mapping) -> Mapping:
-    """Give every row its path; layers first, since their names end up in the state_dict."""
-    program = mapping.program
-    scopes = {row.scope for row in mapping.walk() if row.scope}
-    namer = Namer(program, scopes)
-    paths: dict[int, str] = {}
-
-    def first(rows: tuple[Row, ...], prefix: str) -> None:
-        for row in rows:
-            if row.is_parameter:
-                paths[id(row)] = namer.parameter(next(iter(row.weights.values())))
-            elif row.layer is not None and row.op is not None:
-                paths[id(row)] = namer.layer(row.op, row.layer, prefix)
-            elif row.blocks and row.op is not None:
-                paths[id(row)] = namer.function(row.op, prefix)
-            for block in row.blocks:
-                first(block.rows, f"{paths[id(row)]}.{block.name}.")
-
-    def second(rows: tuple[Row, ...], prefix: str) -> tuple[Row, ...]:
-        named = []
-        for row in rows:
-            path = paths.get(id(row)) or namer.function(row.op, prefix)  # type: ignore[arg-type]
-            blocks = tuple(
-                replace(block, rows=second(block.rows, f"{path}.{block.name}."))
-                for block in row.blocks
-            )
-            named.append(replace(row, path=path, blocks=blocks))
-        return tuple(named)
-
-    first(mapping.rows, "")
-    return Mapping(program, second(mapping.rows, ""))

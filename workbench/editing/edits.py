@@ -13,6 +13,7 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass, replace
 from typing import Any
 
+from workbench.conversion.names import snake
 from workbench.core.errors import MappingError, MappingWarning
 from workbench.core.mapping import Mapping, Row
 from workbench.editing.apply import applied, check_reads, with_parameter_rows
@@ -145,9 +146,17 @@ def changes_of(mapping: Mapping) -> dict[str, dict[str, Any]]:
 
 
 def apply_changes(mapping: Mapping, rows: Dict[str, Dict[str, Any]]) -> Applied:
-    """Set the changes of these rows, in place of those that they had."""
-    known = {original_of(row).path for row in mapping.walk()}
-    found = {path: {**changes, "reset": True} for path, changes in rows.items() if path in known}
+    """Set the changes of these rows, in place of those that they had.
+
+    A stored tensor is found by Paddle's name for it too, under which older files keep it.
+    """
+    known = {original_of(row).path: original_of(row).path for row in mapping.walk()}
+    for row in mapping.rows:
+        if row.is_parameter:
+            known.setdefault(snake(row.weights[""].parameter), original_of(row).path)
+    found = {
+        known[path]: {**changes, "reset": True} for path, changes in rows.items() if path in known
+    }
     made, refused = try_edits(mapping, found)
     return Applied(made, tuple(path for path in rows if path not in known), refused)
 

@@ -78,11 +78,13 @@ def state_of(model: Any) -> dict[str, tuple[str, str, list[int], bool]]:
 
 
 def settings_of(model: Any) -> dict[str, str]:
-    """The layers of torch with their settings, as they print themselves."""
+    """The layers of torch with their settings, as they print themselves; holders have none."""
     return {
         name: repr(part)
         for name, part in model.named_modules(remove_duplicate=False)
-        if type(part).__module__.startswith("torch.nn.modules") and not list(part.children())
+        if type(part).__module__.startswith("torch.nn.modules")
+        and type(part) is not torch.nn.Module
+        and not list(part.children())
     }
 
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
-from workbench.conversion.names import parts
+from workbench.conversion.blocks import Path, prefixes, shared
+from workbench.conversion.names import Steps, parts
 from workbench.core.identifiers import folded, is_plain
-from workbench.core.mapping import Mapping, Row
+from workbench.core.mapping import Mapping, Row, walk_rows
 from workbench.targets.pytorch.codegen.body import Body
 from workbench.targets.pytorch.codegen.expressions import alike
-from workbench.targets.pytorch.codegen.plan import Part, Path
+from workbench.targets.pytorch.codegen.plan import Part
 from workbench.targets.pytorch.codegen.text import attribute, quoted, variable
 from workbench.targets.pytorch.signatures import signature_of
 
@@ -68,6 +70,16 @@ def _leaves(
         yield from _leaves(item.children, place)
 
 
+def _attributes(mapping: Mapping) -> Iterator[Row]:
+    """Layers and stored tensors, in the order in which they are used."""
+    waiting = {value: row for row in mapping.rows if row.is_parameter for value in row.values}
+    for row in mapping.rows:
+        if not row.is_parameter:
+            yield from (waiting.pop(value) for value in row.reads if value in waiting)
+            yield from (part for part in walk_rows((row,)) if part.is_layer)
+    yield from waiting.values()
+
+
 class ClassBuilder:
     """Turns the plan into classes, innermost first."""
 
@@ -75,7 +87,9 @@ class ClassBuilder:
         self.mapping = mapping
         self.root_name = root_name
         self.parameters = tuple(row for row in mapping.rows if row.is_parameter)
-        self.rows = [row for row in mapping.walk() if row.is_layer or row.is_parameter]
+        self.rows = list(_attributes(mapping))
+        scopes = [parts(row.scope) for row in mapping.walk()]
+        self.around = {scope for steps in scopes for scope in prefixes(steps[:-1])}
         self.children = self._children()
         self.groups: dict[str, GeneratedClass] = {}
         self.order: list[GeneratedClass] = []
@@ -161,16 +175,18 @@ class ClassBuilder:
     def _base(self, part: Part) -> str:
         if not part.path:
             return self.root_name
-        for row in part.rows():
-            scope = parts(row.scope)
-            if len(scope) >= len(part.path) and not self.mapping.program.structured_names:
-                return _class_name(re.sub(r"_\d+$", "", scope[: len(part.path)][-1]))
-        for row in part.rows():
-            name = _class_from_scope(part, parts(row.scope))
-            if name:
-                return name
-        words = [step for step in part.path if not step.isdigit()] or ["block"]
-        return _class_name(re.sub(r"_?\d+$", "", words[-1]))
+        scope = self._scope(part)
+        words = [scope[-1]] if scope else [step for step in part.path if not step.isdigit()]
+        return _class_name(re.sub(r"_?\d+$", "", words[-1] if words else "block"))
+
+    def _scope(self, part: Part) -> Steps:
+        """The call of Paddle's class that a part is: what the scopes of its rows share."""
+        scopes = [parts(row.scope) for row in part.rows() if row.scope]
+        found = reduce(shared, scopes) if scopes else ()
+        if found and any(row.is_layer and parts(row.scope) == found for row in part.rows()):
+            found = found if found in self.around else found[:-1]
+        inner = (self._scope(item) for item in part.items if isinstance(item, Part))
+        return found[:-1] if found in inner else found
 
     def _made(self, path: Path, inner: dict[Path, Instance]) -> dict[str, Made]:
         return {name: self._one((*path, name), inner) for name in self.children.get(path, ())}
@@ -293,11 +309,3 @@ def _class_name(name: str) -> str:
     words = [word for word in folded(name).split("_") if word]
     name = folded("".join(word[0].upper() + word[1:] for word in words)) or "Block"
     return name if is_plain(name) else f"Block{name}"
-
-
-def _class_from_scope(part: Part, scope: Path) -> str:
-    """Class that Paddle had at a named path: scopes skip the lists, which have no class."""
-    depth = len([step for step in part.path if not step.isdigit()])
-    if not scope or depth > len(scope):
-        return ""
-    return _class_name(re.sub(r"_\d+$", "", scope[depth - 1]))

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from workbench.conversion.blocks import Blocks, Path, container, prefixes
 from workbench.core.mapping import Row, walk_rows
 from workbench.core.values import Value
-
-Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +43,9 @@ class _Planner:
     ) -> None:
         self.parameters = parameters
         self.results = set(results)
-        self.homes = _homes(steps)
+        self.blocks = Blocks(steps)
         self.steps = steps
         self.position = {id(row): number for number, row in enumerate(steps)}
-        self.whole = self._contiguous()
         rows = (*steps, *parameters)
         self.holding = _scopes(row for row in rows if row.blocks) | _scopes(
             row for row in rows if row.is_layer or row.is_parameter
@@ -65,45 +63,31 @@ class _Planner:
         items: list[Row | Part] = []
 
         def child(row: Row) -> Path:
-            home = self.homes[id(row)]
+            home = self.blocks.home(row)
             return home[: depth + 1] if len(home) > depth else ()
 
         for key, group in groupby(rows, child):
             inside = list(group)
             if not key:
                 items += inside
-            elif self._is_part(key, inside):
+            elif key in self.holding and self.blocks.is_block(key):
                 items.append(self._part(key, inside))
             else:
                 items += self._items(inside, key)
         return tuple(items)
-
-    def _is_part(self, key: Path, rows: list[Row]) -> bool:
-        if key not in self.whole or key not in self.holding or len(rows) < 2:
-            return False
-        steps = {self.homes[id(row)][len(key) :][:1] for row in rows}
-        return not all(step and step[0].isdigit() for step in steps)
 
     def _part(self, key: Path, rows: list[Row]) -> Part:
         made = [value for row in rows for value in row.values]
         inside = set(made) | {
             value
             for row in self.parameters
-            if _container(row)[: len(key)] == key
+            if container(row.path)[: len(key)] == key
             for value in row.values
         }
         reads = dict.fromkeys(value for row in rows for value in row.reads if value not in inside)
         last = self.position[id(rows[-1])]
         writes = [value for value in made if self.uses.get(value, -1) > last]
         return Part(key, self._items(rows, key), tuple(reads), tuple(writes))
-
-    def _contiguous(self) -> set[Path]:
-        """Scopes whose rows follow one another without a gap."""
-        found: dict[Path, list[int]] = {}
-        for number, row in enumerate(self.steps):
-            for path in _prefixes(self.homes[id(row)]):
-                found.setdefault(path, []).append(number)
-        return {path for path, places in found.items() if places[-1] - places[0] == len(places) - 1}
 
     def _last_uses(self) -> dict[Value, int]:
         uses: dict[Value, int] = {}
@@ -115,46 +99,5 @@ class _Planner:
         return uses
 
 
-def _container(row: Row) -> Path:
-    return tuple(row.path.split(".")[:-1])
-
-
 def _scopes(rows: Iterable[Row]) -> set[Path]:
-    return {path for row in rows for path in _prefixes(_container(row))}
-
-
-def _prefixes(path: Path) -> Iterator[Path]:
-    for length in range(1, len(path) + 1):
-        yield path[:length]
-
-
-def _homes(steps: list[Row]) -> dict[int, Path]:
-    """The scope of each row; functions without layers move into the scope around them.
-
-    Paddle saves some functional ops without their scope. One that stands between two ops of a
-    scope must run there, whatever its label says.
-    """
-    homes = [_container(row) for row in steps]
-    free = [not (row.is_layer or row.blocks) for row in steps]
-    following: list[Path] = [()] * len(steps)
-    after: Path = ()
-    for number in range(len(steps) - 1, -1, -1):
-        following[number] = after
-        if not free[number]:
-            after = homes[number]
-    before: Path = ()
-    for number in range(len(steps)):
-        if free[number]:
-            shared = _shared(before, following[number])
-            if len(shared) > len(homes[number]) and shared[: len(homes[number])] == homes[number]:
-                homes[number] = shared
-        else:
-            before = homes[number]
-    return {id(row): home for row, home in zip(steps, homes, strict=True)}
-
-
-def _shared(left: Path, right: Path) -> Path:
-    length = 0
-    while length < min(len(left), len(right)) and left[length] == right[length]:
-        length += 1
-    return left[:length]
+    return {path for row in rows for path in prefixes(container(row.path))}
