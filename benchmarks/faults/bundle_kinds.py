@@ -11,7 +11,7 @@ import torch
 
 import workbench as wb
 from benchmarks.faults.planting import Fault
-from workbench.export import bundle
+from workbench.export import bundle, weights_files
 
 #: Kind, pattern in the source, what takes its place, and words for the cause.
 _SOURCE = (
@@ -70,12 +70,14 @@ def _source(pattern: str, change: Callable[[Any], str]) -> Iterator[None]:
 def _weights(
     change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]],
 ) -> Iterator[None]:
-    kept = bundle.save_file
-    bundle.save_file = lambda tensors, *given, **named: kept(change(tensors), *given, **named)
+    kept = weights_files.save_file
+    weights_files.save_file = lambda tensors, *given, **named: kept(
+        change(tensors), *given, **named
+    )
     try:
         yield
     finally:
-        bundle.save_file = kept
+        weights_files.save_file = kept
 
 
 def _halve(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
