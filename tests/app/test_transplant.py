@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -172,3 +173,34 @@ def test_an_expression_makes_the_target() -> None:
         target_of("def x")
     with pytest.raises(InputError, match="gone"):
         target_of("gone.Model()")
+
+
+def test_a_file_of_weights_alone_is_paired_and_never_passed(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    stored = {
+        "tokens.weight": random.normal(size=(8, 8)),
+        "fc1.weight": random.normal(size=(8, 8)), "fc1.bias": random.normal(size=8),
+        "norm.weight": random.normal(size=8), "norm.bias": random.normal(size=8),
+        "norm._mean": random.normal(size=8), "norm._variance": random.random(8) + 1,
+    }  # fmt: skip
+    arrays = {name: array.astype(np.float32) for name, array in stored.items()}
+    save_file(arrays, str(tmp_path / "model_state.safetensors"))
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.tokens, self.fc1 = nn.Embedding(8, 8), nn.Linear(8, 8)
+            self.norm, self.extra = nn.BatchNorm1d(8), nn.Linear(8, 2)
+
+    t = wb.transplant(tmp_path / "model_state.safetensors", Net())
+    assert t.mapping.missing == ("extra.weight", "extra.bias")
+    found = t.verify()
+    assert not t.passed
+    assert not found.failed
+    assert found.outcome == "not proven"
+    filled = t.load()
+    np.testing.assert_array_equal(filled.fc1.weight.detach(), arrays["fc1.weight"].T)
+    np.testing.assert_array_equal(filled.tokens.weight.detach(), arrays["tokens.weight"])
+    np.testing.assert_array_equal(filled.norm.running_var, arrays["norm._variance"])
+    with pytest.raises(InputError, match="no network"):
+        wb.transplant(tmp_path / "model_state.safetensors", Net(), inputs=[arrays["fc1.bias"]])

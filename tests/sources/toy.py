@@ -165,6 +165,9 @@ class ToySource:
             raise ModelFileError(f"{path} is no toy model: {error}.") from error
         return Loaded(_program(document, path, "float32"), str(path), ModelFiles(path, path))
 
+    def weights(self, path: Path) -> Mapping[str, np.ndarray]:
+        raise ModelFileError("The toy has no files of weights.")
+
     def prepare(self, program: Program) -> Program:
         return program
 

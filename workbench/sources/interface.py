@@ -208,6 +208,9 @@ class Source(Protocol):
     ) -> Loaded:
         """Read a model; raises `ModelFileError` when it is missing, damaged or foreign."""
 
+    def weights(self, path: Path) -> Mapping[str, np.ndarray]:
+        """A file of weights alone: arrays by name; raises `ModelFileError` when it is none."""
+
     def prepare(self, program: Program) -> Program:
         """Run the passes: no operator writes into its operand, sizes are integer expressions,
         control flow is `workbench.if`, `for` and `while`, lists are taken apart.

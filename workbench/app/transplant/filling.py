@@ -72,6 +72,24 @@ class Filler:
             unit = self.targets[best.stuck]
             self.forced[best.stuck] = self._nearest(unit, best)
 
+    def fill_by_name(self) -> Filling:
+        """Pair by names, shapes and order alone, where nothing can run."""
+        filling = Filling()
+        used: set[str] = set()
+        for unit in self.targets.values():
+            options = [
+                fit
+                for fit in fits(unit, self.loose)
+                if _is_named(fit) and not used.intersection(_names(fit))
+            ]
+            options.sort(key=lambda fit: -self._likely(unit, fit))
+            if not options:
+                continue
+            filling.decisions.append(Decision(unit.path, len(options), 0))
+            why = "the likeliest name of its shape; nothing ran"
+            self._take(unit, options[0], filling, used, why)
+        return filling
+
     def _search(self, call: Call) -> Filling:
         """The first run that is never stuck, else the one that came furthest."""
         choices: list[int] = []
@@ -256,6 +274,13 @@ def _names(fit: Fit) -> set[str]:
             name = unit.origin.get(key, f"{path}.{key}")
             found.add(f"{name} {piece.part}" if piece.part else name)
     return found
+
+
+def _is_named(fit: Fit) -> bool:
+    """True where names can pair it: layers one to one, or a query, key and value in one."""
+    if any(piece.part for piece in fit.pieces):
+        return False
+    return len(fit.sources) == 1 or [_place(one.path) for one in fit.sources] == [0, 1, 2]
 
 
 def _place(name: str) -> int:

@@ -85,6 +85,8 @@ def fits(target: Unit, sources: Sequence[Unit]) -> Iterator[Fit]:
 
 def _alike(target: Unit, source: Unit) -> bool:
     kinds = family(target.kind), family(source.kind)
+    if not source.inputs and kinds == ("embedding", "linear"):
+        return True  # of a matrix alone nobody can tell
     both = {"linear", "conv"}
     return kinds[0] == kinds[1] or set(kinds) == both or "" in kinds
 
@@ -145,7 +147,7 @@ def _shaped(
     """The tensor as the target's layer keeps it, and the steps."""
     steps: tuple[str, ...] = ()
     flipped = {"matmul", "mm", "bmm", "addmm", "Conv1D"}
-    linear = "linear" in (family(target), family(source))
+    linear = "linear" in (family(target), family(source)) and family(target) != "embedding"
     if (
         linear
         and tensor.ndim == 2

@@ -15,19 +15,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from workbench.app.migration import Migration, load
+from workbench.app.migration import load
 from workbench.app.transplant.checking import TRAINING, compared, differing
 from workbench.app.transplant.filling import Filler, Filling
 from workbench.app.transplant.fits import Fit, Piece
+from workbench.app.transplant.sides import Side, side_of
 from workbench.app.transplant.table import Pairing, Table
-from workbench.app.transplant.units import Source, target_units
+from workbench.app.transplant.units import target_units
 from workbench.checks.results.verification import Verification
-from workbench.checks.values.inputs import input_sets
 from workbench.checks.values.row_runner import wide_copy
 from workbench.core.calls import Weight
 from workbench.core.errors import InputError, MappingError
 from workbench.editing.weight_steps import with_steps
-from workbench.targets.pytorch.weights import WeightStore, as_tensor
+from workbench.targets.pytorch.weights import WeightStore
 
 TargetCall = Callable[..., Any]
 
@@ -41,14 +41,15 @@ def transplant(
 ) -> Transplant:
     """Pair the weights of a model with the tensors of a module that the user has.
 
-    `source` is a `Migration`, or whatever `wb.load` takes. `inputs` are the source's, as for
-    `m.verify`; `target_inputs` what the target gets (a tensor or a list of them, positional, or a
-    dict of keywords), by default the same arrays. `target_call(module, *tensors)` calls a module
-    that wants to be called otherwise. Both sides run on them in float64. Raises `InputError` when
-    the inputs do not fit and `ConversionError` when an operator of the source has no rule.
+    `source` is a `Migration`, whatever `wb.load` takes, or a file of weights alone (`.pdparams`,
+    Paddle's tensors in `.safetensors`), of which nothing can be proven. `inputs` are the source's,
+    as for `m.verify`; `target_inputs` what the target gets (a tensor or a list of them, positional,
+    or a dict of keywords), by default the same arrays. `target_call(module, *tensors)` calls a
+    module that wants to be called otherwise. Both sides run on them in float64. Raises `InputError`
+    when the inputs do not fit and `ConversionError` when an operator of the source has no rule.
     """
-    migration = source if isinstance(source, Migration) else load(source)
-    return Transplant(migration, target, inputs, target_inputs, target_call)
+    side = side_of(source, inputs, load)
+    return Transplant(side, target, target_inputs, target_call)
 
 
 class Transplant:
@@ -59,20 +60,15 @@ class Transplant:
 
     def __init__(
         self,
-        migration: Migration,
+        source: Side,
         target: nn.Module,
-        inputs: Any = None,
         target_inputs: Any = None,
         target_call: TargetCall | None = None,
     ) -> None:
-        self.migration, self.target = migration, target
-        self.arrays = input_sets(migration.program, inputs)[0]
-        values = zip(self.arrays, migration.program.inputs, strict=True)
-        self.tensors = [as_tensor(array, value.dtype) for array, value in values]
+        self.source, self.target = source, target
+        self.tensors = source.tensors
         self.target_inputs, self.target_call = target_inputs, target_call
         self.verification: Verification | None = None
-        self.source = Source(migration.mapping, migration.convert())
-        self.source.run(self.tensors)
         self.targets = target_units(target)
         self._wide = wide_copy(target).eval()
         self._filling = self._fill()
@@ -85,6 +81,8 @@ class Transplant:
             path: replace_tensors(self._wide, path, unit) for path, unit in self.targets.items()
         }
         filler = Filler(self._wide, units, list(self.source.units.values()))
+        if not self.source.outputs:
+            return filler.fill_by_name()
         with _plain_attention():
             return filler.fill(self._call)
 
@@ -103,7 +101,7 @@ class Transplant:
         if given is not None:
             many = given if isinstance(given, (tuple, list)) else [given]
             return [_tensor(value) for value in many], {}
-        names = [value.name for value in self.migration.program.inputs]
+        names = self.source.input_names
         known = inspect.signature(module.forward).parameters
         if names and all(name in known for name in names):
             return [], dict(zip(names, self.tensors, strict=True))
@@ -169,7 +167,7 @@ class Transplant:
 
     def _take(self, row: Pairing) -> None:
         """Fill one key as an edit says; raises `MappingError` when it does not fit."""
-        stored = self.migration.program.parameters
+        stored = self.source.stored
         unknown = [name for name in row.source if name not in stored]
         if unknown:
             raise MappingError(f"The source stores no tensor {unknown[0]!r}.")
@@ -228,19 +226,21 @@ class Transplant:
         Every layer of the target is compared on the numbers that its source read and in its own
         run, in float64, and the outputs end to end. What nothing fills is *not proven*.
         """
-        before = self.migration.verification or self.migration.verify(self.arrays)
+        before = self.source.proven()
         found = self._compared()
         notes = [*self._notes()]
-        if not before.passed:
+        if before is None:
+            notes.insert(0, "Nothing ran: a file of weights shows no numbers to compare.")
+        elif not before.passed:
             notes.insert(0, f"The source itself is not proven: {before.summary}")
-        runs = found.runs if before.passed else (*found.runs, *before.runs)
+        runs = found.runs if before is None or before.passed else (*found.runs, *before.runs)
         self.verification = replace(found, runs=runs, notes=tuple(notes))
         return self.verification
 
     def _compared(self) -> Verification:
         described = tuple(
-            f"{value.name} {list(array.shape)}"
-            for value, array in zip(self.migration.program.inputs, self.arrays, strict=True)
+            f"{name} {list(tensor.shape)}"
+            for name, tensor in zip(self.source.input_names, self.tensors, strict=True)
         )
         with _plain_attention():
             given = self._wide, self._call, self.targets, self._filling, self.source.outputs
@@ -290,13 +290,13 @@ class Transplant:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         found = self.verification or self.verify()
-        names = self.migration.name, type(self.target).__name__
+        names = self.source.name, type(self.target).__name__
         path.write_text(page(names, self.passed, self.mapping, found), encoding="utf-8")
         return path
 
     def __repr__(self) -> str:
         told = f"; {self.verification.summary}" if self.verification else ""
-        names = f"{self.migration.name} → {type(self.target).__name__}"
+        names = f"{self.source.name} → {type(self.target).__name__}"
         return f"Transplant({names}: {self.mapping!r}{told})"
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workbench.core.dtypes import WIDER
 from workbench.core.errors import WorkbenchError
 from workbench.core.mapping import Mapping
@@ -16,6 +18,7 @@ from workbench.sources.interface import Loaded, Source
 from workbench.sources.paddle.client.live import is_layer
 from workbench.sources.paddle.document import in_training, read_document
 from workbench.sources.paddle.files.pdiparams import bind_parameters, write_parameters
+from workbench.sources.paddle.files.pdparams import read_pdparams
 from workbench.sources.paddle.files.pir_json import read_program
 from workbench.sources.paddle.load import load_program
 from workbench.sources.paddle.passes import run_passes
@@ -44,6 +47,10 @@ class PaddleSource:
         """See `load.load_program`; every op carries its traits."""
         loaded = load_program(model, input_spec, names)
         return replace(loaded, program=traits(loaded.program))
+
+    def weights(self, path: Path) -> dict[str, np.ndarray]:
+        """The arrays of a `.pdparams`, by attribute path."""
+        return read_pdparams(path)[0]
 
     def prepare(self, program: Program) -> Program:
         """See `passes.run_passes`."""
