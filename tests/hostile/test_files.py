@@ -14,7 +14,7 @@ import pytest
 
 import workbench as wb
 from tests.small_programs import classifier
-from workbench.checks.results.comparison import load as load_verification
+from workbench.checks.results.verification import Verification
 from workbench.checks.tasks.answers import _characters
 from workbench.checks.tasks.preprocessing import read_image, read_preprocessing
 from workbench.checks.tasks.samples import read_samples
@@ -111,7 +111,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "mapping.yaml": lambda path: EditFile(path).read(),
     "inference.yml": read_preprocessing,
     "image.png": read_image,
-    "run.json": load_verification,
+    "run.json": Verification.load,
 }
 
 

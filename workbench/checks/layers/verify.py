@@ -111,8 +111,8 @@ def _refused(mapping: Mapping, error: RuntimeFailedError, told: str) -> RuntimeF
     dtypes = {value.dtype for op in mapping.program.walk() for value in op.outputs.values()}
     halves = " and ".join(sorted(dtypes & {"float16", "bfloat16"}))
     if not halves:
-        return RuntimeFailedError(f"{error.message}\nInputs were {told}.", GIVE_INPUTS)
-    return RuntimeFailedError(
+        return type(error)(f"{error.message}\nInputs were {told}.", GIVE_INPUTS)
+    return type(error)(
         f"The program computes in {halves}, for which Paddle has few kernels on a CPU.\n"
         f"{error.message}\nInputs were {told}.",
         "Export the model in float32 and verify that: the rules are the same. The conversion "

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core.errors import PaddleProcessError, RuntimeFailedError
+from workbench.core.errors import PaddleProcessError
 from workbench.core.program import Program
 from workbench.core.values import Value
 from workbench.sources.interface import BackwardStart, Course, Fed, Slice, Slicer
@@ -150,7 +150,7 @@ class PaddleRuntime(PaddleProcess):
 
 def _program(program: Program) -> dict[str, Any]:
     if program.source is None:
-        raise RuntimeFailedError("The program has no file, so Paddle cannot run it.")
+        raise PaddleProcessError("The program has no file, so Paddle cannot run it.")
     params = str(program.params_file) if program.params_file else None
     return {"program": str(program.source), "params": params}
 
