@@ -35,7 +35,7 @@ FAMILIES = {
         "LayerNorm", "layer_norm", "LayerNorm2d", "GroupNorm", "group_norm", "InstanceNorm1d",
         "InstanceNorm2d", "InstanceNorm3d", "instance_norm", "RMSNorm", "rms_norm",
     },
-    "embedding": {"Embedding", "embedding"},
+    "table of embeddings": {"Embedding", "embedding"},
     "lstm": {"LSTM"},
     "gru": {"GRU"},
     "rnn": {"RNN"},
@@ -85,7 +85,7 @@ def fits(target: Unit, sources: Sequence[Unit]) -> Iterator[Fit]:
 
 def _alike(target: Unit, source: Unit) -> bool:
     kinds = family(target.kind), family(source.kind)
-    if not source.inputs and kinds == ("embedding", "linear"):
+    if not source.inputs and kinds == ("table of embeddings", "linear"):
         return True  # of a matrix alone nobody can tell
     both = {"linear", "conv"}
     return kinds[0] == kinds[1] or set(kinds) == both or "" in kinds
@@ -147,7 +147,9 @@ def _shaped(
     """The tensor as the target's layer keeps it, and the steps."""
     steps: tuple[str, ...] = ()
     flipped = {"matmul", "mm", "bmm", "addmm", "Conv1D"}
-    linear = "linear" in (family(target), family(source)) and family(target) != "embedding"
+    linear = (
+        "linear" in (family(target), family(source)) and family(target) != "table of embeddings"
+    )
     if (
         linear
         and tensor.ndim == 2

@@ -30,6 +30,7 @@ from workbench.editing.weight_steps import with_steps
 from workbench.targets.pytorch.weights import WeightStore
 
 TargetCall = Callable[..., Any]
+_AGREES = ("exact", "rounding")
 
 
 def transplant(
@@ -205,8 +206,9 @@ class Transplant:
     @property
     def ambiguous(self) -> tuple[str, ...]:
         """Layers of the target that several layers of the source could fill, and no run settled."""
-        proven = {layer.path for layer in self._compared().layers if not layer.chain.failed}
-        settled = self._compared().passed
+        found = self.verification or self._compared()
+        proven = {layer.path for layer in found.layers if layer.chain.verdict in _AGREES}
+        settled = found.passed
         many = (one.path for one in self._filling.decisions if one.options > 1)
         return tuple(path for path in many if not settled and path not in proven)
 
