@@ -70,7 +70,6 @@ class Fit:
     target: Unit
     sources: tuple[Unit, ...]
     pieces: tuple[Piece, ...]
-    note: str = ""
 
 
 def fits(target: Unit, sources: Sequence[Unit]) -> Iterator[Fit]:
@@ -207,7 +206,7 @@ def _joined_fit(target: Unit, chosen: Sequence[Unit], whole: torch.Tensor) -> Fi
                 shift,
             )
         )
-    return Fit(target, tuple(chosen), tuple(pieces), f"{len(chosen)} layers in one")
+    return Fit(target, tuple(chosen), tuple(pieces))
 
 
 def _slices(target: Unit, sources: Sequence[Unit]) -> Iterator[Fit]:
@@ -231,7 +230,7 @@ def _slices(target: Unit, sources: Sequence[Unit]) -> Iterator[Fit]:
                 pieces.append(
                     Piece("bias", ((one.path, _key(one, 1)),), step, _bias(one)[rows], part)
                 )
-            yield Fit(target, (one,), tuple(pieces), f"part {number + 1} of {count}")
+            yield Fit(target, (one,), tuple(pieces))
 
 
 def attention_fits(
@@ -271,7 +270,7 @@ def _attention(target: Unit, chosen: Sequence[Unit], out: Unit) -> Fit:
         pieces.append(Piece("in_proj_bias", names, joined, shift))
         names = ((out.path, _key(out, 1)),) if _key(out, 1) else ()
         pieces.append(Piece("out_proj.bias", names, (), _bias(out)))
-    return Fit(target, (*chosen, out), tuple(pieces), "query, key, value and output")
+    return Fit(target, (*chosen, out), tuple(pieces))
 
 
 def _is_matrix(unit: Unit, out: int, size: int) -> bool:

@@ -41,11 +41,6 @@ class Unit:
     inputs: list[torch.Tensor] = field(default_factory=list)
     outputs: list[torch.Tensor] = field(default_factory=list)
 
-    @property
-    def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The shapes of its tensors, by key in order."""
-        return tuple(tuple(tensor.shape) for tensor in self.tensors.values())
-
 
 # --- the target -------------------------------------------------------------------------------
 
@@ -121,7 +116,7 @@ class Source:
         """Run the converted model in float64 and keep what each unit read and made."""
         wide = wide_copy(self.module)
         assert isinstance(wide, fx.GraphModule)
-        runner = _Recording(wide, self.units, self._stored)
+        runner = _Recording(wide, self.units)
         with torch.no_grad():
             made = runner.run(*(widened(tensor) for tensor in inputs))
         self.outputs = tuple(flat(made))
@@ -135,7 +130,7 @@ def _stored_rows(mapping: RowMapping) -> dict[int, Row]:
 class _Recording(fx.Interpreter):
     """Keeps, for each row that is a unit, the first tensor that it reads and the last it makes."""
 
-    def __init__(self, module: fx.GraphModule, units: Mapping[str, Unit], stored: Any) -> None:
+    def __init__(self, module: fx.GraphModule, units: Mapping[str, Unit]) -> None:
         super().__init__(module)
         self.units = units
 
@@ -146,11 +141,7 @@ class _Recording(fx.Interpreter):
             return made
         if not unit.inputs:
             read = (self.env[node] for node in n.all_input_nodes if node.op != "get_attr")
-            unit.inputs += [
-                tensor
-                for tensor in flat(tuple(read))
-                if tensor.is_floating_point() or not unit.inputs
-            ][:1]
+            unit.inputs += flat(tuple(read))[:1]
         unit.outputs = flat(made)[:1] or unit.outputs
         return made
 
