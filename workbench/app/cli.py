@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.app.printing import print_comparison, print_operators, print_verdict
 from workbench.core.errors import ConversionError, InputError, ModelFileError, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.app.migration import Migration
-    from workbench.checks.results.comparison import Comparison
     from workbench.checks.results.verification import Verification
     from workbench.export.bundle import Bundle
 
@@ -199,27 +199,13 @@ def _inspect(options: argparse.Namespace) -> int:
         print(f"mapping     {mapping!r}")
         for name, count in migration.offers.items():
             print(f"offer       {name} in {count} places: --rewrite {name}")
-        _print_operators(migration)
+        print_operators(migration)
         scopes = Counter(row.scope.strip("/").split("/")[0] for row in mapping.walk() if row.scope)
         if scopes:
             print("\nscopes (rows)")
             for name, count in scopes.items():
                 print(f"  {name:40s} {count}")
         return FAILED if mapping.unsupported else OK
-
-
-def _print_operators(migration: Migration) -> None:
-    counts = Counter(op.name for op in migration.program.walk())
-    print(f"\noperators   {len(counts)} kinds, {sum(counts.values())} ops")
-    for name, count in counts.most_common():
-        covered = migration.rules.states(name)
-        rule = migration.rules.find(name)
-        place = rule.place if rule else "built in" if covered else "no rule"
-        print(f"  {name:40s} {count:5d}  {place}")
-    for row in migration.mapping.unsupported:
-        print(f"\nunsupported {row.path} ({', '.join(row.ops)}): {row.reason}")
-        if row.hint:
-            print(f"            → {row.hint}")
 
 
 def _migrate(options: argparse.Namespace) -> int:
@@ -238,7 +224,7 @@ def _migrate(options: argparse.Namespace) -> int:
         print(f"model     {migration.origin}")
         print(f"layers    {len(rows)} rows, {sum(row.is_layer for row in rows)} of them modules")
         print(f"converted in {converted:.2f} s, verified in {verification.seconds:.2f} s")
-        _print_verdict(verification)
+        print_verdict(verification)
         print(f"bundle    {bundle.folder}")
         print(f"report    {report}")
         complete = set(options.format) <= set(bundle.formats)
@@ -292,36 +278,10 @@ def _more_checks(migration: Migration, options: argparse.Namespace) -> bool:
         agreed = agreed and task.passed
         print(f"task      {task}")
     if options.compare:
-        _print_comparison(migration.compare(options.compare))
+        print_comparison(migration.compare(options.compare))
     if getattr(options, "benchmark", False):
         migration.benchmark(options.inputs)
     return agreed
-
-
-def _print_verdict(verification: Verification) -> None:
-    largest = verification.largest_error
-    if largest is not None and largest.alone.error is not None:
-        error = largest.alone.error
-        print(
-            f"largest   {error.relative:.2e} of the layer's scale ({error.max_abs:.2e} absolute), "
-            f"layer {largest.path}"
-        )
-    for output in verification.outputs:
-        found = output.check.error
-        told = f"largest difference {found.max_abs:.2e}" if found else "not compared"
-        print(f"output    {output.name} {list(output.shape)}: {output.check.verdict}, {told}")
-        for word in output.health:
-            print(f"          reference is {word}: comparing it proves little")
-    print(f"verdict   {verification.summary}")
-    for note in verification.notes:
-        print(f"          {note}")
-    for finding in verification.diagnosis:
-        print(f"cause     {finding}")
-        if finding.command or finding.remedy:
-            print(f"          → {finding.command or finding.remedy}")
-    others = len(verification.root_causes) - len({f.path for f in verification.diagnosis})
-    if others > 0:
-        print(f"          {others} more layers at fault, see --layers or the report")
 
 
 def _verify_bundle(folder: Path) -> int:
@@ -358,22 +318,14 @@ def _verify(options: argparse.Namespace) -> int:
                 error = layer.alone.error
                 told = f"{error.relative:9.2e}" if error else "        –"
                 print(f"{layer.verdict:10s} {told} {layer.path} ({', '.join(layer.ops)})")
-        _print_verdict(verification)
+        print_verdict(verification)
         if options.precision:
             print(f"\nprecision {options.precision}")
-            _print_verdict(migration.check_precision(options.precision))
+            print_verdict(migration.check_precision(options.precision))
         agreed = _more_checks(migration, options)
         if options.save:
             print(f"saved     {verification.save(options.save)}")
         return _code(verification, agreed)
-
-
-def _print_comparison(found: Comparison) -> None:
-    print(f"since     {found.summary}")
-    for change in found.changes:
-        checks = (change.before, change.now)
-        told = " → ".join(f"{c.verdict} ({c.ratio:.3g}× its tolerance)" for c in checks if c)
-        print(f"  {change.kind:6s} {change.path} {change.place}: {told}")
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -407,7 +359,7 @@ def _transplant(options: argparse.Namespace) -> int:
     found = made.verification
     assert found is not None
     print(f"target    {type(made.target).__name__}: {made.mapping!r}")
-    _print_verdict(found)
+    print_verdict(found)
     for key in made.mapping.missing:
         print(f"missing   {key}")
     for name in made.mapping.unused:
